@@ -1,0 +1,94 @@
+# The two commands of the README are `make up` and `make test`; `make help` lists the others.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+STACK ?= dev
+NODE ?= manager-1
+PYTHON ?= python3
+# pulumi when it is there, else the hermetic engine; ENGINE=pulumi|hermetic forces one.
+ENGINE ?= $(if $(shell command -v pulumi 2>/dev/null),pulumi,hermetic)
+PULUMI = $(if $(filter pulumi,$(ENGINE)),pulumi,bin/hermetic)
+WORK := .flotilla
+PY := .venv/bin/python
+
+export PULUMI_BACKEND_URL ?= file://$(CURDIR)/$(WORK)/state
+ifndef PULUMI_CONFIG_PASSPHRASE
+export PULUMI_CONFIG_PASSPHRASE_FILE ?= $(CURDIR)/$(WORK)/passphrase
+endif
+export PULUMI_SKIP_UPDATE_CHECK ?= true
+# An Output in an f-string raises instead of becoming a help text.
+export PULUMI_ERROR_OUTPUT_STRING ?= 1
+
+.PHONY: help up preview refresh status ssh down clean test test-fast test-e2e lint lock schema images identity stack docker
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: stack ## Bring the stack up, or change it to what its file says (STACK=dev)
+	@$(PULUMI) up --stack $(STACK) --yes --skip-preview $(ARGS)
+	@$(PY) -m stacks.status --stack $(STACK) --engine $(PULUMI)
+
+preview: stack ## What `up` would change (JSON=1 for machines)
+	@$(PULUMI) preview --stack $(STACK) $(if $(JSON),--json,--diff) $(ARGS)
+
+refresh: stack ## Read what is really there into the state
+	@$(PULUMI) refresh --stack $(STACK) --yes --skip-preview $(ARGS)
+
+status: $(PY) ## Nodes, services and URLs
+	@$(PY) -m stacks.status --stack $(STACK) --engine $(PULUMI)
+
+ssh: $(PY) ## A shell on a machine (NODE=manager-1)
+	@$(PY) -m stacks.shell --stack $(STACK) --engine $(PULUMI) $(NODE)
+
+down: $(PY) ## Take the stack away: containers, networks, volumes and state; built images stay
+	@$(PY) -m stacks.files down --stack $(STACK) --engine $(PULUMI)
+
+clean: $(PY) ## Remove the built images and what make installed in this folder
+	@$(PY) -m stacks.files clean
+	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+
+test: .venv/.dev docker ## Every test, end to end ones too
+	@$(PY) -m images.build >&2
+	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-fast: .venv/.dev ## The inner loop: without the slow ones
+	@$(PY) -m pytest -n 2 -m "not e2e and not slow" $(ARGS)
+
+test-e2e: .venv/.dev docker ## Only the tests on real Docker
+	@$(PY) -m images.build >&2
+	@$(PY) -m pytest -m e2e $(ARGS)
+
+lint: .venv/.dev ## Format, rules and types
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/basedpyright
+
+schema: $(PY) ## Renew the JSON schema of the stack files
+	@$(PY) -m stacks.schema > stacks/settings.schema.json
+
+lock: .venv/.dev ## Renew requirements*.txt from requirements*.in
+	@.venv/bin/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements.in -o requirements.txt
+	@.venv/bin/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+docker:
+	@bin/docker-up
+
+$(PY): requirements.txt
+	@echo "making .venv" >&2
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $(PY)
+
+.venv/.dev: requirements.txt requirements-dev.txt | $(PY)
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+images: docker $(PY)
+	@$(PY) -m images.build >&2
+
+identity: $(PY)
+	@$(PY) -m stacks.files identity
+
+stack: images identity
+	@$(PY) -m stacks.files stack --stack $(STACK) --engine $(PULUMI)

@@ -1,0 +1,1 @@
+"""The typed components that make up a platform: clouds, swarm, storage and services."""

@@ -1,0 +1,1 @@
+"""The clouds a platform can stand on, one folder each, behind one protocol."""

@@ -1,0 +1,1 @@
+"""Machines as containers on the user's own Docker."""

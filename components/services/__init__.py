@@ -1,0 +1,1 @@
+"""The products that run on the swarm, one module each."""

@@ -1,0 +1,127 @@
+"""HAProxy's configuration, rendered from the graph. Pure: the load balancer and the proxy on every node share it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HEALTH_PORT = 8405
+CONFIGURATION_PATH = "/usr/local/etc/haproxy/haproxy.cfg"
+_RESOLVED_SLOTS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A fixed backend server."""
+
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frontend:
+    """A port to listen on, and what is behind it: fixed servers, or the tasks behind a name of Docker's DNS."""
+
+    name: str
+    port: int
+    health_path: str
+    servers: tuple[Server, ...] = ()
+    resolved: str | None = None
+    resolved_port: int = 80
+    replicas: int = 0
+
+
+def render(frontends: Sequence[Frontend], *, statistics_port: int | None = None) -> str:
+    """The whole `haproxy.cfg`; frontends in the order of their names, so that order elsewhere changes nothing."""
+    ordered = sorted(frontends, key=lambda frontend: frontend.name)
+    parts = [_defaults(), _health()]
+    if any(frontend.resolved for frontend in ordered):
+        parts.append(_resolvers())
+    if statistics_port is not None:
+        parts.append(_statistics(statistics_port))
+    for frontend in ordered:
+        parts += [_frontend(frontend), _backend(frontend)]
+    return "\n\n".join(parts) + "\n"
+
+
+def slots(replicas: int) -> int:
+    """How many servers a resolved backend has room for: doubled steps, so that scaling seldom changes the file."""
+    room = _RESOLVED_SLOTS
+    while room < 2 * replicas:
+        room *= 2
+    return room
+
+
+def _section(head: str, *lines: str) -> str:
+    return "\n".join((head, *(f"    {line}" for line in lines)))
+
+
+def _defaults() -> str:
+    return "\n\n".join(
+        (
+            _section("global", "log stdout format raw local0 notice", "maxconn 4096"),
+            _section(
+                "defaults",
+                "mode http",
+                "log global",
+                "option dontlognull",
+                "option redispatch",
+                "retries 3",
+                "timeout connect 5s",
+                "timeout client 50s",
+                "timeout server 50s",
+                "timeout check 3s",
+                "default-server inter 2s fall 3 rise 1",
+            ),
+        )
+    )
+
+
+def _health() -> str:
+    return _section("frontend health", f"bind :{HEALTH_PORT}", "monitor-uri /healthz")
+
+
+def _resolvers() -> str:
+    return _section(
+        "resolvers docker",
+        "nameserver docker 127.0.0.11:53",
+        "accepted_payload_size 8192",
+        "hold valid 1s",
+        "hold nx 2s",
+        "timeout resolve 1s",
+        "timeout retry 1s",
+    )
+
+
+def _statistics(port: int) -> str:
+    return _section(
+        "frontend statistics",
+        f"bind :{port}",
+        "stats enable",
+        "stats uri /",
+        "stats refresh 5s",
+        "http-request use-service prometheus-exporter if { path /metrics }",
+    )
+
+
+def _frontend(frontend: Frontend) -> str:
+    return _section(
+        f"frontend {frontend.name}",
+        f"bind :{frontend.port}",
+        "option forwardfor if-none",
+        f"default_backend {frontend.name}",
+    )
+
+
+def _backend(frontend: Frontend) -> str:
+    servers = [f"server {server.name} {server.address}:{server.port} check" for server in frontend.servers]
+    if frontend.resolved:
+        target = f"{frontend.resolved}:{frontend.resolved_port}"
+        servers.append(
+            f"server-template task {slots(frontend.replicas)} {target} check resolvers docker init-addr none"
+        )
+    return _section(
+        f"backend {frontend.name}",
+        "balance roundrobin",
+        f"option httpchk GET {frontend.health_path}",
+        *servers,
+    )

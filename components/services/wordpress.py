@@ -1,0 +1,164 @@
+"""WordPress on MariaDB (M53, M54): the database alone with its volume on one node, WordPress in several tasks away from
+the managers. Every password is made here, and reaches the tasks as a file (E15)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+import pulumi_random as random
+
+from components.clouds.cloud import ImageSource
+from components.component import Component
+from components.services.overlay import Overlay, OverlayArgs
+from components.services.route import Route
+from components.services.service import (
+    FileContent,
+    Healthcheck,
+    PublishedPort,
+    SwarmService,
+    SwarmServiceArgs,
+    UpdatePolicy,
+)
+from components.storage.volume import PinnedVolume
+from components.swarm.cluster import SwarmCluster
+
+_DATABASE = "wordpress-database"
+_APACHE_PORT = 80
+_PASSWORD_LENGTH = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordPressArgs:
+    """`memory` and `database_memory` are limits in bytes; `database_node` is the node that holds the volume."""
+
+    replicas: int
+    port: int
+    title: str
+    memory: int
+    database_memory: int
+    database_node: str
+    publish_mode: Literal["host", "ingress"]
+    cluster: SwarmCluster
+    images: ImageSource
+
+
+class WordPress(Component):
+    """The services `wordpress-database` and `wordpress`, their overlay and their passwords."""
+
+    token = "flotilla:services:WordPress"
+    declares = ("service", "database", "overlay", "route", "administrator_password")
+
+    service: SwarmService
+    database: SwarmService
+    overlay: Overlay
+    route: Route
+    administrator_password: pulumi.Output[str]
+
+    def __init__(self, name: str, args: WordPressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self._random = random.Provider(self.child_name("random"), opts=self.child())
+        user_password = self._password("database-password")
+        administrator_password = self._password("administrator-password")
+        overlay = Overlay(
+            self.child_name("overlay"), OverlayArgs(name="wordpress", cluster=args.cluster), self.child()
+        )
+        database = SwarmService(
+            self.child_name("database"), self._database(args, overlay, user_password), self.child()
+        )
+        service = SwarmService(
+            self.child_name("site"),
+            self._site(args, overlay, user_password, administrator_password),
+            self.child(),
+        )
+        route = Route(
+            service="wordpress",
+            published=args.port,
+            target=_APACHE_PORT,
+            replicas=args.replicas,
+            network_id=overlay.network_id,
+            health_path="/wp-login.php",
+        )
+        self.publish(
+            service=service,
+            database=database,
+            overlay=overlay,
+            route=route,
+            administrator_password=administrator_password,
+        )
+
+    def _password(self, key: str) -> pulumi.Output[str]:
+        password = random.RandomPassword(
+            self.child_name(key), length=_PASSWORD_LENGTH, special=False, opts=self.child(provider=self._random)
+        )
+        return password.result
+
+    def _database(self, args: WordPressArgs, overlay: Overlay, password: pulumi.Output[str]) -> SwarmServiceArgs:
+        return SwarmServiceArgs(
+            name=_DATABASE,
+            image="mariadb",
+            replicas=1,
+            memory=args.database_memory,
+            cpus=1.0,
+            healthcheck=Healthcheck(test=("database-health",), start_period="1m"),
+            networks={"wordpress": overlay.network_id},
+            environment={
+                "MYSQL_DATABASE": "wordpress",
+                "MYSQL_USER": "wordpress",
+                "MYSQL_PASSWORD_FILE": "/run/secrets/database-password",
+                "MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/root-password",
+            },
+            secrets={
+                "database-password": FileContent(path="/run/secrets/database-password", content=password),
+                "root-password": FileContent(
+                    path="/run/secrets/root-password", content=self._password("root-password")
+                ),
+            },
+            volumes=(PinnedVolume(name="wordpress-database", node=args.database_node, target="/var/lib/mysql"),),
+            # Two databases on one volume destroy it: the old task ends before the new one starts.
+            update=UpdatePolicy(order="stop-first"),
+            stop_grace_period="1m",
+            cluster=args.cluster,
+            images=args.images,
+        )
+
+    def _site(
+        self,
+        args: WordPressArgs,
+        overlay: Overlay,
+        password: pulumi.Output[str],
+        administrator_password: pulumi.Output[str],
+    ) -> SwarmServiceArgs:
+        secrets = "/run/secrets"
+        return SwarmServiceArgs(
+            name="wordpress",
+            image="wordpress",
+            replicas=args.replicas,
+            memory=args.memory,
+            cpus=1.0,
+            healthcheck=Healthcheck(test=("wordpress-health",), start_period="2m"),
+            networks={"wordpress": overlay.network_id},
+            environment={
+                "WORDPRESS_DB_HOST": _DATABASE,
+                "WORDPRESS_DB_NAME": "wordpress",
+                "WORDPRESS_DB_USER": "wordpress",
+                "WORDPRESS_DB_PASSWORD_FILE": f"{secrets}/database-password",
+                "WORDPRESS_ADMIN_PASSWORD_FILE": f"{secrets}/administrator-password",
+                "WORDPRESS_SALT_FILE": f"{secrets}/salt",
+                "WORDPRESS_TITLE": args.title,
+            },
+            secrets={
+                "site-password": FileContent(path=f"{secrets}/database-password", content=password),
+                "administrator": FileContent(path=f"{secrets}/administrator-password", content=administrator_password),
+                "salt": FileContent(path=f"{secrets}/salt", content=self._password("salt")),
+            },
+            constraints=("node.role != manager",),
+            ports=_published(args),
+            cluster=args.cluster,
+            images=args.images,
+        )
+
+
+def _published(args: WordPressArgs) -> tuple[PublishedPort, ...]:
+    if args.publish_mode == "host":
+        return ()  # the edge proxy publishes it
+    return (PublishedPort(target=_APACHE_PORT, published=args.port, mode="ingress"),)

@@ -1,0 +1,1 @@
+"""Membership of the swarm and the way into it."""

@@ -1,0 +1,142 @@
+"""The swarm: one cluster, a node for every machine, and the provider that services are deployed with.
+
+Joins fan out from the cluster; nothing of it depends on a machine's instance id, so that replacing a machine never
+initialises a second swarm."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pulumi
+import pulumi_docker as docker
+
+from components.component import Component
+from components.machine import Machine
+from components.swarm import resources as swarm
+from components.swarm.endpoint import docker_provider
+
+Availability = Literal["active", "pause", "drain"]
+SWARM_PORT = 2377
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwarmClusterArgs:
+    """`machines` holds managers first; `default_address_pools` are CIDRs that overlay networks of prefix length
+    `subnet_size` are cut from; `certificate_expiry` is a Go duration; `identity_file` is a path, never a key."""
+
+    machines: tuple[Machine, ...]
+    identity_file: str
+    default_address_pools: tuple[str, ...]
+    subnet_size: int
+    data_path_port: int
+    autolock: bool
+    certificate_expiry: str
+    task_history_limit: int
+    snapshot_interval: int
+    availability: Mapping[str, Availability] = field(default_factory=dict[str, Availability])
+    anchor: pulumi.Resource
+    protect: bool
+
+    @property
+    def managers(self) -> tuple[Machine, ...]:
+        """The machines with the role manager."""
+        return tuple(machine for machine in self.machines if machine.spec.role == "manager")
+
+
+class SwarmCluster(Component):
+    """Hosts (machines that answer), the cluster, its nodes and a docker.Provider for what runs on it."""
+
+    token = "flotilla:swarm:SwarmCluster"
+    declares = ("resource", "cluster_id", "endpoint", "readiness", "provider")
+
+    resource: swarm.Cluster
+    cluster_id: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    readiness: pulumi.Resource
+    provider: docker.Provider
+
+    def __init__(self, name: str, args: SwarmClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self._args = args
+        self._plugin = swarm.Provider(
+            self.child_name("plugin"), identity_file=args.identity_file, opts=self.child()
+        )
+        hosts = {machine.spec.name: self._host(machine) for machine in args.machines}
+        self._connections = [hosts[machine.spec.name].connection for machine in args.managers]
+        cluster = self._cluster(hosts)
+        nodes = [self._node(machine, hosts[machine.spec.name], cluster) for machine in args.machines]
+        readiness = swarm.Readiness(
+            self.child_name("readiness"),
+            managers=self._connections,
+            cluster_id=cluster.cluster_id,
+            node_ids=[node.node_id for node in nodes],
+            opts=self.child(provider=self._plugin, deleted_with=cluster),
+        )
+        provider = docker_provider(
+            self.child_name("docker"),
+            host=cluster.endpoint,
+            known_as=cluster.endpoint.apply(known_hosts_name),
+            host_key=cluster.endpoint_host_key,
+            identity_file=args.identity_file,
+            opts=self.child(),
+        )
+        self.publish(
+            resource=cluster,
+            cluster_id=cluster.cluster_id,
+            endpoint=cluster.endpoint,
+            readiness=readiness,
+            provider=provider,
+        )
+
+    def _host(self, machine: Machine) -> swarm.Host:
+        endpoint = machine.endpoint
+        return swarm.Host(
+            self.child_name("host", machine.spec.name),
+            connection=swarm.ConnectionArgs(
+                address=endpoint.address, port=endpoint.port, user=endpoint.user, host_key=endpoint.host_key
+            ),
+            # A machine that was replaced has to answer again, under the same name and address.
+            triggers={"machine": machine.identity},
+            opts=self.child(provider=self._plugin, deleted_with=self._args.anchor),
+        )
+
+    def _cluster(self, hosts: Mapping[str, swarm.Host]) -> swarm.Cluster:
+        args = self._args
+        first = args.managers[0]
+        return swarm.Cluster(
+            self.child_name("cluster"),
+            connection=hosts[first.spec.name].connection,
+            managers=self._connections,
+            advertise_address=first.private_address,
+            data_path_port=args.data_path_port,
+            default_address_pools=list(args.default_address_pools),
+            subnet_size=args.subnet_size,
+            autolock=args.autolock,
+            certificate_expiry=args.certificate_expiry,
+            task_history_limit=args.task_history_limit,
+            snapshot_interval=args.snapshot_interval,
+            opts=self.child(provider=self._plugin, deleted_with=args.anchor, protect=args.protect),
+        )
+
+    def _node(self, machine: Machine, host: swarm.Host, cluster: swarm.Cluster) -> swarm.Node:
+        spec = machine.spec
+        return swarm.Node(
+            self.child_name("node", spec.name),
+            connection=host.connection,
+            managers=self._connections,
+            cluster_id=cluster.cluster_id,
+            manager_addresses=cluster.manager_addresses,
+            join_token=cluster.manager_token if spec.role == "manager" else cluster.worker_token,
+            role=spec.role,
+            advertise_address=machine.private_address,
+            availability=self._args.availability.get(spec.name, "active"),
+            labels={**spec.labels, "zone": spec.zone},
+            # With the cluster, not the machine: removing one machine must drain it, removing all must not.
+            opts=self.child(provider=self._plugin, deleted_with=cluster),
+        )
+
+
+def known_hosts_name(endpoint: str) -> str:
+    """`ssh://root@127.0.0.1:2211` as known_hosts writes it: `[127.0.0.1]:2211`."""
+    address, _, port = endpoint.rpartition("@")[2].partition(":")
+    return address if port in ("", "22") else f"[{address}]:{port}"

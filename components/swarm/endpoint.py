@@ -1,0 +1,48 @@
+"""The way into the swarm for pulumi-docker: a provider that reaches a manager over SSH with a pinned host key."""
+
+import pulumi
+import pulumi_docker as docker
+
+
+def ssh_options(identity_file: str, address: pulumi.Input[str], host_key: pulumi.Input[str]) -> pulumi.Output[list[str]]:
+    """Options for the system's `ssh`: this key alone, this host key alone, no questions.
+
+    `address` is `[host]:port` or `host`, as known_hosts writes it; `host_key` is `ssh-ed25519 AAAA…`. The host key
+    comes by KnownHostsCommand, so that no known_hosts file has to exist where the provider plugin runs.
+    """
+    return pulumi.Output.all(address, host_key).apply(lambda pair: ssh_arguments(identity_file, pair[0], pair[1]))
+
+
+def ssh_arguments(identity_file: str, address: str, host_key: str) -> list[str]:
+    """The same options from plain values."""
+    settings = {
+        "BatchMode": "yes",
+        "IdentitiesOnly": "yes",
+        "PasswordAuthentication": "no",
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": "/dev/null",
+        "GlobalKnownHostsFile": "/dev/null",
+        "KnownHostsCommand": f"/bin/echo {address} {host_key}",
+        "ServerAliveInterval": "10",
+        "LogLevel": "ERROR",
+    }
+    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    return ["-i", identity_file, *options]
+
+
+def docker_provider(
+    name: str,
+    *,
+    host: pulumi.Input[str],
+    known_as: pulumi.Input[str],
+    host_key: pulumi.Input[str],
+    identity_file: str,
+    opts: pulumi.ResourceOptions,
+) -> docker.Provider:
+    """A docker.Provider for the engine at `host` (`ssh://user@address:port`)."""
+    return docker.Provider(
+        name,
+        host=host,
+        ssh_opts=ssh_options(identity_file, known_as, host_key),
+        opts=opts,
+    )

@@ -1,0 +1,1 @@
+"""Provider plugins of our own."""

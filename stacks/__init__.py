@@ -1,0 +1,1 @@
+"""The stack: its settings, how they are read, and the page that wires them into components."""

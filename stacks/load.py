@@ -1,0 +1,127 @@
+"""From Pulumi's configuration and the project's files to checked values: the only place that reads either."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pulumi
+from pulumi.runtime.config import CONFIG
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.clouds.cloud import Image
+from components.clouds.local.cloud import LocalImages
+from stacks.errors import SettingsError, describe
+from stacks.settings import Settings
+
+Content = TypeVar("Content", bound=BaseModel)
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+WORK_FOLDER = ".flotilla"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Everything that a stack is made of, read once."""
+
+    stack: str
+    settings: Settings
+    ssh_public_key: str
+    identity_file: str
+    images: LocalImages
+    capabilities: tuple[str, ...]
+
+
+class _BuiltImage(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class _BuiltImages(BaseModel):
+    """`.flotilla/images.json`, as `make images` writes it."""
+
+    model_config = ConfigDict(frozen=True)
+    machine: str
+    registry: str
+    haproxy: str
+    services: dict[str, _BuiltImage]
+
+
+class _Host(BaseModel):
+    """`.flotilla/host.json`, as `make images` writes it: what the Docker host allows and is."""
+
+    model_config = ConfigDict(frozen=True)
+    capabilities: tuple[str, ...]
+    architecture: str
+
+
+def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
+    """Settings and files of the stack; SettingsError in one line when something is missing or wrong."""
+    settings = read_settings()
+    identity_file = folder / settings.ssh.identity_file
+    host = _read(folder, "host.json", _Host)
+    return Inputs(
+        stack=stack,
+        settings=settings,
+        ssh_public_key=_public_key(identity_file),
+        identity_file=str(identity_file),
+        images=_images(folder, host),
+        capabilities=host.capabilities,
+    )
+
+
+def read_settings() -> Settings:
+    """The settings among Pulumi's configuration, which holds one key `flotilla:<section>` for each section."""
+    prefix = f"{pulumi.get_project()}:"
+    raw = {key.removeprefix(prefix): _parsed(value) for key, value in CONFIG.items() if key.startswith(prefix)}
+    return parse_settings(raw)
+
+
+def parse_settings(raw: dict[str, Any]) -> Settings:
+    """Settings from plain values; SettingsError with one line for each thing that is wrong."""
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(describe(error)) from None
+
+
+def _parsed(value: str) -> Any:  # noqa: ANN401 - JSON
+    """Pulumi hands structured values over as JSON and plain ones as text."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _read(folder: Path, name: str, kind: type[Content]) -> Content:
+    path = folder / WORK_FOLDER / name
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise SettingsError(f"{WORK_FOLDER}/{name} is missing: no images were built yet; run `make images`") from None
+    except ValidationError as error:
+        raise SettingsError(f"{WORK_FOLDER}/{name} is damaged: {describe(error)}; run `make images` again") from None
+
+
+def _public_key(identity_file: Path) -> str:
+    path = identity_file.with_name(identity_file.name + ".pub")
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        raise SettingsError(
+            f"ssh.identity_file is {identity_file.name}: there is no public key {path.name} beside it; "
+            "run `make identity`, or name a key pair that exists"
+        ) from None
+
+
+def _images(folder: Path, host: _Host) -> LocalImages:
+    built = _read(folder, "images.json", _BuiltImages)
+    return LocalImages(
+        machine=built.machine,
+        registry=built.registry,
+        haproxy=built.haproxy,
+        services={
+            name: Image(repository=name, digest=image.digest, architecture=host.architecture)
+            for name, image in built.services.items()
+        },
+    )

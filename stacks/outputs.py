@@ -1,0 +1,43 @@
+"""What the tools beside the program know of a running stack: its outputs, as the engine tells them."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from stacks.load import PROJECT_FOLDER
+
+
+class StackError(Exception):
+    """The stack cannot be asked; the message is for the user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A machine as the stack's output `nodes` describes it."""
+
+    name: str
+    role: str
+    address: str
+    port: int
+    user: str
+    host_key: str
+    private_address: str
+
+
+def read_outputs(engine: str, stack: str) -> dict[str, Any]:
+    """The stack's outputs, secrets not shown."""
+    words = [engine, "stack", "output", "--json", "--stack", stack]
+    done = subprocess.run(words, cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StackError(done.stderr.strip() or done.stdout.strip())
+    return json.loads(done.stdout)
+
+
+def nodes(outputs: dict[str, Any]) -> list[Node]:
+    """The machines, managers first."""
+    found = outputs.get("nodes")
+    if not found:
+        raise StackError("the stack has no machines; run `make up` first")
+    described = [Node(name=name, **values) for name, values in found.items()]
+    return sorted(described, key=lambda node: (node.role, len(node.name), node.name))
