@@ -1,0 +1,117 @@
+"""Images on the daemon: found there, pulled, or built from a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+
+from hermetic.providers.check import Values
+from hermetic.providers.docker.connection import Connection
+from hermetic.providers.driver import Driver, Operation, ProviderError
+
+
+class RemoteImageDriver(Driver):
+    """`docker.RemoteImage`; its id is the image's id followed by its name."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, operation: Operation, planned: Values) -> tuple[str, Values]:
+        name = planned["name"]
+        with self._connection.client() as client:
+            if planned["build"]:
+                _build(operation, client, name, planned["build"])
+            elif _inspect(client, name) is None:
+                self._pull(operation, client, planned)
+        state = self.read(operation, "", planned)
+        if state is None:
+            raise ProviderError(f"image {name} was got, but the daemon does not have it")
+        return f"{state['imageId']}{name}", state
+
+    def read(self, operation: Operation, identity: str, state: Values) -> Values | None:
+        del operation, identity
+        with self._connection.client() as client:
+            found = _inspect(client, state["name"])
+        if found is None:
+            return None
+        repository = state["name"].partition("@")[0].rpartition(":")[0] or state["name"]
+        digests = [digest for digest in found.get("RepoDigests") or [] if digest.startswith(f"{repository}@")]
+        return state | {"imageId": found["Id"], "repoDigest": digests[0] if digests else ""}
+
+    def delete(self, operation: Operation, identity: str, state: Values) -> None:
+        del operation, identity
+        if state.get("keepLocally"):
+            return
+        with self._connection.client() as client:
+            try:
+                client.remove_image(state["name"], force=bool(state.get("forceRemove")))
+            except docker.errors.NotFound:
+                return
+
+    def _pull(self, operation: Operation, client: docker.APIClient, planned: Values) -> None:
+        name = planned["name"]
+        operation.progress(f"pulling {name}")
+        headers = {"X-Registry-Auth": self._connection.registry_auth(name)}
+        parameters = {"fromImage": name, **({"platform": planned["platform"]} if planned["platform"] else {})}
+        if "@" not in name and ":" not in name.rpartition("/")[2]:
+            parameters["tag"] = "latest"
+        url = client._url("/images/create")
+        response = client._post(url, params=parameters, headers=headers, stream=True, timeout=operation.left)
+        client._raise_for_status(response)
+        _follow(operation, client, response, f"pulling {name}")
+
+
+def _inspect(client: docker.APIClient, name: str) -> dict[str, Any] | None:
+    try:
+        return client.inspect_image(name)
+    except docker.errors.ImageNotFound:
+        return None
+
+
+def _build(operation: Operation, client: docker.APIClient, name: str, build: Values) -> None:
+    context = Path(build["context"])
+    if not context.is_dir():
+        raise ProviderError(f"build.context of image {name} is {str(context)!r}: no such folder")
+    operation.progress(f"building {name}")
+    steps = client.build(
+        path=str(context),
+        dockerfile=build.get("dockerfile") or "Dockerfile",
+        tag=name,
+        rm=bool(build.get("remove", True)),
+        forcerm=bool(build.get("forceRemove")),
+        nocache=bool(build.get("noCache")),
+        pull=bool(build.get("pullParent")),
+        buildargs=build.get("buildArgs") or None,
+        labels=build.get("labels") or None,
+        target=build.get("target") or None,
+        platform=build.get("platform") or None,
+        network_mode=build.get("networkMode") or None,
+        cache_from=build.get("cacheFroms") or None,
+        decode=True,
+    )
+    _raise_failure(operation, steps, f"building {name}")
+    for tag in build.get("tags") or []:
+        repository, _, version = tag.rpartition(":")
+        client.tag(name, repository or tag, version if repository else None)
+
+
+def _follow(operation: Operation, client: docker.APIClient, response: Any, what: str) -> None:
+    _raise_failure(operation, client._stream_helper(response, decode=True), what)
+
+
+def _raise_failure(operation: Operation, steps: Any, what: str) -> None:
+    """The daemon answers 200 and tells of a failure in the stream."""
+    said: list[str] = []
+    for step in steps:
+        if operation.cancelled.is_set():
+            raise ProviderError(f"cancelled while {what}")
+        if "error" in step:
+            tail = "".join(said[-10:])
+            raise ProviderError(f"{what} failed: {step['error']}" + (f"\n{tail}" if tail else ""))
+        if text := step.get("stream"):
+            said.append(text)
+        if status := step.get("status"):
+            operation.progress(f"{what}: {status}")

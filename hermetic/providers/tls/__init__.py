@@ -1,0 +1,1 @@
+"""The stand-in for the tls provider plugin, on the cryptography package."""
