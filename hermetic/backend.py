@@ -23,6 +23,7 @@ from hermetic.secrets import Crypter
 from hermetic.state import (
     NEVER,
     Deployment,
+    MalformedStateError,
     Manifest,
     StateError,
     check_schema,
@@ -300,7 +301,7 @@ class CheckpointStore:
             return Deployment()
         try:
             return deployment_from_json(latest, self._crypter)
-        except StateError as error:
+        except MalformedStateError as error:
             raise CorruptCheckpointError(_how_to_restore(self.file, str(error))) from error
 
     def save(self, deployment: Deployment) -> None:
@@ -349,6 +350,13 @@ class StackLock:
 
     def acquire(self) -> None:
         """Take the lock; raises StackLockedError with who has it. Of two that start at once exactly one gets it."""
+        self._take()
+        # Only who holds the lock writes here: what lies about is from a save that was killed.
+        checkpoint = self._backend.checkpoint_file(self._stack)
+        for left_over in checkpoint.parent.glob(f".{checkpoint.name}.*.tmp"):
+            left_over.unlink(missing_ok=True)
+
+    def _take(self) -> None:
         folder = self._backend.lock_folder(self._stack)
         make_private_folder(folder)
         content = _encode(

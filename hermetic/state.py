@@ -28,7 +28,11 @@ OPERATIONS = ("creating", "updating", "deleting", "reading", "importing")
 
 
 class StateError(Exception):
-    """A state that cannot be read, or that must not be written."""
+    """A state that this engine cannot read or must not write."""
+
+
+class MalformedStateError(StateError):
+    """A state that is not in the format: damaged, or edited by hand."""
 
 
 @dataclass(slots=True)
@@ -308,8 +312,10 @@ def _manifest_from_json(document: dict[str, Any]) -> Manifest:
         extra={key: value for key, value in document.items() if key not in texts},
     )
     if (manifest.magic or manifest.version) and manifest.magic != _magic(manifest.version):
-        raise StateError("magic cookie mismatch; possible tampering/corruption detected: manifest.magic does not "
-                         f"belong to manifest.version {manifest.version!r}; restore the state from a copy")  # fmt: skip
+        raise MalformedStateError(
+            "magic cookie mismatch; possible tampering/corruption detected: manifest.magic does not belong to "
+            f"manifest.version {manifest.version!r}; restore the state from a copy"
+        )
     return manifest
 
 
@@ -329,7 +335,7 @@ def _crypter_for(provider: dict[str, Any], crypter: Crypter | None) -> Crypter |
 
 def _operation_from_json(entry: Any, unseal: Unseal, where: str) -> PendingOperation:
     if not isinstance(entry, dict):
-        raise StateError(f"{where} is {type(entry).__name__}: an object is needed")
+        raise MalformedStateError(f"{where} is {type(entry).__name__}: an object is needed")
     kind = _typed(entry, "type", str, where)
     return PendingOperation(_resource_from_json(entry.get("resource"), unseal, f"{where}.resource"), kind)
 
@@ -339,7 +345,7 @@ def _resource_to_json(resource: ResourceState, seal: Seal) -> dict[str, Any]:
     for name, key in _KEYS.items():
         value = getattr(resource, name)
         if name in _PROPERTIES:
-            if value is not None and value != {}:
+            if value or (name not in _OBJECTS and value is not None):
                 document[key] = _seal_value(value, seal, f"{resource.urn}/{key}")
         elif name in _OBJECTS:
             if value:
@@ -351,10 +357,12 @@ def _resource_to_json(resource: ResourceState, seal: Seal) -> dict[str, Any]:
 
 def _resource_from_json(entry: Any, unseal: Unseal, where: str) -> ResourceState:
     if not isinstance(entry, dict):
-        raise StateError(f"{where} is {type(entry).__name__}: an object is needed")
+        raise MalformedStateError(f"{where} is {type(entry).__name__}: an object is needed")
     for required in ("urn", "type"):
         if not entry.get(required):
-            raise StateError(f"{where}.{required} is missing: every resource has one; restore the state from a copy")
+            raise MalformedStateError(
+                f"{where}.{required} is missing: every resource has one; restore the state from a copy"
+            )
     fields: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for key, value in entry.items():
@@ -370,7 +378,7 @@ def _field_from_json(name: str, value: Any, unseal: Unseal, place: str, where: s
     if name != "replacement_trigger":
         wanted: type[Any] = bool if name in _BOOLEANS else str if name in _TEXTS else dict if name in _OBJECTS else list
         if not isinstance(value, wanted):
-            raise StateError(f"{where} is {type(value).__name__}: {_WORDS[wanted]} is needed")
+            raise MalformedStateError(f"{where} is {type(value).__name__}: {_WORDS[wanted]} is needed")
     if name == "property_dependencies":
         return {key: urns or [] for key, urns in value.items()}
     return _unseal_value(value, unseal, place) if name in _PROPERTIES else value
@@ -378,7 +386,10 @@ def _field_from_json(name: str, value: Any, unseal: Unseal, place: str, where: s
 
 def _encoded_resource(resource: ResourceState, crypter: Crypter | None) -> str:
     """The entry's JSON, from last time when nothing in it changed: comparing is much cheaper than encoding."""
-    content = marshal.dumps(_content_of(resource), 2)  # version 2: the same bytes for the same content
+    try:
+        content = marshal.dumps(_content_of(resource), 2)  # version 2: the same bytes for the same content
+    except ValueError:
+        raise StateError(f"{resource.urn}: a field holds what is no plain JSON value: it cannot be saved") from None
     written = resource._written
     if written is not None and written.crypter is crypter and written.content == content:
         return written.text
@@ -414,7 +425,7 @@ def _decoded_secret(text: str, place: str) -> Any:
         return json.loads(text)
     except ValueError:
         # The parser's words would quote the secret: they are left out on purpose.
-        raise StateError(f"the secret at {place} does not hold JSON: restore the state from a copy") from None
+        raise MalformedStateError(f"the secret at {place} does not hold JSON: restore the state from a copy") from None
 
 
 def _sealing(crypter: Crypter | None) -> Seal:
@@ -459,7 +470,7 @@ def _typed(document: dict[str, Any], key: str, wanted: type[Any], where: str) ->
     if value is None:
         return wanted()
     if not isinstance(value, wanted):
-        raise StateError(f"{where}.{key} is {type(value).__name__}: {_WORDS[wanted]} is needed")
+        raise MalformedStateError(f"{where}.{key} is {type(value).__name__}: {_WORDS[wanted]} is needed")
     return value
 
 
