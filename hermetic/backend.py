@@ -87,9 +87,9 @@ class StackName:
                 f"stack {text!r}: in a file backend a stack is called NAME or {ORGANIZATION}/PROJECT/NAME"
             )
         wanted = parts[1] if len(parts) == 3 else project
-        if not _STACK_NAME.fullmatch(parts[-1]):
+        if any(not _STACK_NAME.fullmatch(part) or part in {".", ".."} for part in (wanted, parts[-1])):
             raise BackendError(
-                f"invalid stack name {parts[-1]!r}: a stack name can only contain alphanumeric, hyphens, underscores, "
+                f"invalid stack name {text!r}: a stack name can only contain alphanumeric, hyphens, underscores, "
                 "or periods, and at most 100 of them"
             )
         return cls(project=wanted, name=parts[-1])

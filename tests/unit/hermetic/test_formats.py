@@ -1,6 +1,7 @@
 """The files of the Pulumi CLI: read, decrypted, and written again in the same bytes or the same shape."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,6 @@ def test_the_files_of_the_backend_are_those_of_the_cli(tmp_path: Path, crypter: 
 
 
 def split_at_digits(path: Path) -> list[str]:
-    import re
-
     return re.split(r"(\d+)", str(path))
 
 

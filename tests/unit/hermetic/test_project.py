@@ -176,7 +176,10 @@ def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_values_reach_the_program_as_the_cli_writes_them(tmp_path: Path) -> None:
-    text = "config: {unit:a: 5, unit:b: true, unit:c: 1.50, unit:d: 2.0, unit:e: null, unit:f: 2020-01-02, unit:g: {y: [1], x: ä}}"
+    text = (
+        "config: {unit:a: 5, unit:b: true, unit:c: 1.50, unit:d: 2.0, unit:e: null, unit:f: 2020-01-02, "
+        "unit:g: {y: [1], x: ä}}"
+    )
     values, _ = stack(tmp_path, text).runtime_values()
     assert list(values.values()) == ["5", "true", "1.5", "2", "", "2020-01-02", '{"x":"ä","y":[1]}']
 

@@ -1,4 +1,4 @@
-"""Secrets: what the Pulumi CLI encrypted is read, a wrong passphrase is told at once, ciphertexts stay what they were."""
+"""Secrets: what the Pulumi CLI encrypted is read, a wrong passphrase is told at once, ciphertexts stay the same."""
 
 from pathlib import Path
 
