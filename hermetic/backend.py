@@ -187,13 +187,14 @@ class FileBackend:
         return stack
 
     def create(self, stack: StackName) -> StackName:
-        """Make an empty stack; raises StackExistsError when there is one of the name."""
-        if self.exists(stack):
-            raise StackExistsError(f"stack '{stack}' already exists")
+        """Make an empty stack, under its lock; raises StackExistsError when there is one of the name."""
         self._check_layout()
-        if not (self.root / "meta.yaml").exists():
-            self.write(self.root / "meta.yaml", f"version: {LAYOUT_VERSION}\n".encode())
-        self.write(self.checkpoint_file(stack), _encode({"version": 3, "checkpoint": {"stack": str(stack)}}))
+        with self.lock(stack):
+            if self.exists(stack):
+                raise StackExistsError(f"stack '{stack}' already exists")
+            if not (self.root / "meta.yaml").exists():
+                self.write(self.root / "meta.yaml", f"version: {LAYOUT_VERSION}\n".encode())
+            self.write(self.checkpoint_file(stack), _encode({"version": 3, "checkpoint": {"stack": str(stack)}}))
         return stack
 
     def stacks(self, project: str | None = None) -> list[StackSummary]:
@@ -203,16 +204,18 @@ class FileBackend:
         return [self._summary(StackName(file.parent.name, file.stem)) for file in files]
 
     def remove(self, stack: StackName, *, force: bool = False) -> None:
-        """Take the stack and its history away; its last checkpoint stays as .bak, its backups stay."""
+        """Take the stack and its history away, under its lock; its last checkpoint stays as .bak, its backups stay."""
         self.require(stack)
-        count = self._summary(stack).resource_count
-        if count and not force:
-            raise BackendError(f"'{stack.name}' still has resources; removal rejected; pass --force to override")
-        file = self.checkpoint_file(stack)
-        file.replace(_previous(file))
-        self._attributes_file(file).unlink(missing_ok=True)
-        flush_folder(file.parent)
-        shutil.rmtree(self._folder("history", stack), ignore_errors=True)
+        with self.lock(stack):
+            if not force and self._summary(stack).resource_count:
+                raise BackendError(f"'{stack.name}' still has resources; removal rejected; pass --force to override")
+            file = self.checkpoint_file(stack)
+            file.replace(_previous(file))
+            self._attributes_file(file).unlink(missing_ok=True)
+            flush_folder(file.parent)
+            history = self._folder("history", stack)
+            if history.exists():
+                shutil.rmtree(history)
 
     def lock(self, stack: StackName) -> "StackLock":
         """The lock of the stack, not yet taken: use it in a `with`."""
@@ -409,11 +412,13 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         raise CorruptCheckpointError(_how_to_restore(file, place)) from None
     if not isinstance(document, dict) or not isinstance(document.get("checkpoint"), dict):
         raise CorruptCheckpointError(_how_to_restore(file, 'it has no object "checkpoint"'))
-    try:
-        check_schema(document)
-    except StateError as error:
-        raise BackendError(f"{file}: {error}") from error
-    return document["checkpoint"]
+    checkpoint = document["checkpoint"]
+    if checkpoint.get("latest") is not None:  # the version is that of the deployment, which a new stack has not
+        try:
+            check_schema(document)
+        except StateError as error:
+            raise BackendError(f"{file}: {error}") from error
+    return checkpoint
 
 
 def pulumi_home(environment: Mapping[str, str] | None = None) -> Path:

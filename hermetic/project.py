@@ -298,8 +298,11 @@ def selected_stack(project: Project, environment: Mapping[str, str] | None = Non
 def select_stack(project: Project, stack: str | None, environment: Mapping[str, str] | None = None) -> None:
     """Remember the chosen stack of the project; None forgets it."""
     file = _workspace_file(project, os.environ if environment is None else environment)
+    if stack is None:
+        file.unlink(missing_ok=True)
+        return
     make_private_folder(file.parent)
-    write_durably(file, json.dumps({"stack": stack} if stack else {}).encode())
+    write_durably(file, json.dumps({"stack": stack}, indent=4).encode())
 
 
 def _workspace_file(project: Project, environment: Mapping[str, str]) -> Path:
