@@ -121,8 +121,8 @@ class Deployment:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-# The fields in the order of the format, with their keys there. What is empty is left out, but for the first three.
-_REQUIRED = {"urn": "urn", "custom": "custom", "type": "type"}
+# The fields in the order of the format, with their keys there. What is empty is left out, but for three of them.
+_ALWAYS = frozenset({"urn", "custom", "type"})
 _KEYS = {
     "urn": "urn",
     "custom": "custom",
@@ -341,18 +341,22 @@ def _operation_from_json(entry: Any, unseal: Unseal, where: str) -> PendingOpera
 
 
 def _resource_to_json(resource: ResourceState, seal: Seal) -> dict[str, Any]:
+    return _content_to_json(_content_of(resource), seal)
+
+
+def _content_to_json(content: tuple[Any, ...], seal: Seal) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    for name, key in _KEYS.items():
-        value = getattr(resource, name)
+    urn, extra = content[0], content[-1]
+    for (name, key), value in zip(_KEYS.items(), content, strict=False):
         if name in _PROPERTIES:
             if value or (name not in _OBJECTS and value is not None):
-                document[key] = _seal_value(value, seal, f"{resource.urn}/{key}")
+                document[key] = _seal_value(value, seal, f"{urn}/{key}")
         elif name in _OBJECTS:
             if value:
                 document[key] = dict(sorted(value.items()))
-        elif value or name in _REQUIRED:
+        elif value or name in _ALWAYS:
             document[key] = value
-    return document | resource.extra
+    return document | extra
 
 
 def _resource_from_json(entry: Any, unseal: Unseal, where: str) -> ResourceState:
@@ -385,7 +389,10 @@ def _field_from_json(name: str, value: Any, unseal: Unseal, place: str, where: s
 
 
 def _encoded_resource(resource: ResourceState, crypter: Crypter | None) -> str:
-    """The entry's JSON, from last time when nothing in it changed: comparing is much cheaper than encoding."""
+    """The entry's JSON, from last time when nothing in it changed: comparing is much cheaper than encoding.
+
+    What is encoded is the content compared: other threads may change the entry at any moment.
+    """
     try:
         content = marshal.dumps(_content_of(resource), 2)  # version 2: the same bytes for the same content
     except ValueError:
@@ -393,7 +400,7 @@ def _encoded_resource(resource: ResourceState, crypter: Crypter | None) -> str:
     written = resource._written
     if written is not None and written.crypter is crypter and written.content == content:
         return written.text
-    text = _encode(_resource_to_json(resource, _sealing(crypter)))
+    text = _encode(_content_to_json(marshal.loads(content), _sealing(crypter)))  # noqa: S302  bytes of our own
     resource._written = _Written(crypter, content, text)
     return text
 

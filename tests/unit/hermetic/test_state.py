@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -135,6 +136,30 @@ def test_a_change_deep_inside_an_entry_is_seen_by_the_quick_text() -> None:
     assert '"leaf":"new"' in encode_deployment(deployment, CRYPTER)
     thing.protect = True
     assert '"protect":true' in encode_deployment(deployment, CRYPTER)
+
+
+def test_an_entry_that_another_thread_changes_is_written_as_it_was_at_one_moment() -> None:
+    thing = entry("a", outputs={"one": {str(n): 0 for n in range(50)}, "two": {}})
+    stop = threading.Event()
+
+    def change() -> None:
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            thing.outputs = {"one": {str(n): turn for n in range(50 + turn % 2)}, "two": {"turn": turn}}
+            thing.outputs["two"].pop("turn")
+            thing.outputs["two"]["turn"] = turn
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(500):
+            outputs = json.loads(encode_deployment(Deployment(resources=[thing]), CRYPTER))["resources"][0]["outputs"]
+            assert len(set(outputs["one"].values())) == 1
+            assert outputs["two"].get("turn", outputs["one"]["0"]) == outputs["one"]["0"]
+    finally:
+        stop.set()
+        changing.join()
 
 
 def test_an_entry_written_with_another_crypter_is_encrypted_anew() -> None:
