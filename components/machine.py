@@ -205,7 +205,7 @@ class UserData:
     def __post_init__(self) -> None:
         if not self.ssh_public_keys:
             raise PlanError(
-                field="ssh_public_keys", value="[]", problem="nobody could log in", fix="give at least one public key"
+                field="ssh_public_keys", value=(), problem="nobody could log in", fix="give at least one public key"
             )
         for index, key in enumerate(self.ssh_public_keys):
             check_public_key(key, field=f"ssh_public_keys[{index}]")

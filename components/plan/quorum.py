@@ -50,7 +50,7 @@ def spread_managers(count: int, zones: Sequence[str], *, field: str = "zones") -
     reason why a cluster keeps the zones that it began with.
     """
     if not zones:
-        raise PlanError(field=field, value="[]", problem="managers have to be in a zone", fix="name at least one")
+        raise PlanError(field=field, value=[], problem="managers have to be in a zone", fix="name at least one")
     ordered = sorted(set(zones))
     return {name: ordered[index % len(ordered)] for index, name in enumerate(node_names(MANAGER, count))}
 
