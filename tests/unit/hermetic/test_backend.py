@@ -49,6 +49,53 @@ while True:
     print(serial, flush=True)
 """
 
+# Saves in a child that kills itself at its n-th call to the system, for all n; tells what is on the disk after each.
+CRASH_EVERYWHERE = """
+import json, os, signal, sys
+from hermetic.backend import CheckpointStore, FileBackend, StackName, read_checkpoint
+from hermetic.state import Deployment, ResourceState
+store = CheckpointStore(FileBackend(sys.argv[1]), StackName("unit", "dev"))
+CALLS = {"open", "write", "flush", "fsync", "fchmod", "close", "link", "rename", "replace", "stat", "mkdir"}
+
+def save(serial):
+    store.save(Deployment(resources=[ResourceState(urn=f"urn:{serial}", type="t")]))
+
+def serial_in(file):
+    return int(read_checkpoint(file)["latest"]["resources"][0]["urn"].removeprefix("urn:"))
+
+def crash_at(point, serial):
+    seen = 0
+    def count(frame, event, function):
+        nonlocal seen
+        if event in ("c_call", "c_return") and function.__name__ in CALLS:
+            seen += 1
+            if seen == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.setprofile(count)
+    save(serial)
+    os._exit(0)
+
+save(0)
+save(1)
+serial, point, status = 1, 0, 1
+while status:
+    point += 1
+    child = os.fork()
+    if not child:
+        crash_at(point, serial + 1)
+    status = os.waitpid(child, 0)[1]
+    try:
+        found = serial_in(store.file)
+        before = serial_in(store.file.with_name("dev.json.bak"))
+        right = serial <= found <= serial + 1 and found - 1 <= before <= found
+        print(json.dumps({"point": point, "wrong": not right}))
+    except Exception as error:
+        print(json.dumps({"point": point, "wrong": repr(error)}))
+    save(found - 1)
+    save(found)
+    serial = found
+"""
+
 LOCK_ON_COMMAND = """
 import sys
 from hermetic.backend import FileBackend, StackLockedError, StackName
@@ -186,7 +233,16 @@ def test_a_full_disk_leaves_the_state_and_no_rubbish(backend: FileBackend, monke
     assert {file: file.read_bytes() for file in store.file.parent.iterdir()} == before
 
 
-@pytest.mark.parametrize("saves", [1, 2, 3, 5, 8, 13, 21, 34])
+def test_a_crash_at_any_call_of_a_save_leaves_the_checkpoint_before_or_after_it(backend: FileBackend) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH_EVERYWHERE, backend.url], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    reports = [json.loads(report) for report in done.stdout.splitlines()]
+    assert [report for report in reports if report["wrong"]] == []
+    assert len(reports) > 20
+
+
+@pytest.mark.parametrize("saves", [1, 2, 3, 5, 8])
 def test_a_killed_process_leaves_a_whole_checkpoint_not_older_than_its_last_word(
     backend: FileBackend, saves: int
 ) -> None:
