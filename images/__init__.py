@@ -1,0 +1,1 @@
+"""The container images of the project, and the program that builds them."""
