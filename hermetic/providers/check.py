@@ -1,4 +1,4 @@
-"""Check: defaults, automatic names and refusals, in the words and with the `__defaults` lists of the bridged plugins."""
+"""Check: defaults, automatic names and refusals, in the words and with the `__defaults` lists of bridged plugins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hermetic.providers.rules import Rules
-from hermetic.providers.shapes import Shape
+from hermetic.providers.shapes import Kind, Shape
 from hermetic.values import SECRET, SIGNATURE, UNKNOWN, strip_secrets
 
 Values = dict[str, Any]
@@ -108,18 +108,18 @@ def _refusals(rules: Rules, shape: Shape, place: Place, value: Any) -> Iterator[
     if not _is_of(shape, value):
         yield place.refuse(_wrong_type(shape, value))
         return
-    if (validation := rules.validations.get(place.path)) and not isinstance(value, (list, dict)):
-        if reason := validation(value):
-            yield place.refuse(f"{reason}. {reason}")
-    elif shape.kind == "object":
-        yield from _object_refusals(rules, shape, place, value)
-    elif shape.kind == "list":
+    if isinstance(value, dict):
+        if shape.kind == "object":
+            yield from _object_refusals(rules, shape, place, value)
+        elif shape.kind == "map":
+            for key, element in value.items():
+                part = replace(place, shown=place.shown if place.in_set else f"{place.shown}.{key}")
+                yield from _refusals(rules, shape.of(), part, element)
+    elif isinstance(value, list):
         for index, element in enumerate(value):
             yield from _refusals(rules, shape.of(), place.element(index, rules), element)
-    elif shape.kind == "map":
-        for key, element in value.items():
-            part = replace(place, shown=place.shown if place.in_set else f"{place.shown}.{key}")
-            yield from _refusals(rules, shape.of(), part, element)
+    elif (validation := rules.validations.get(place.path)) and (reason := validation(value)):
+        yield place.refuse(f"{reason}. {reason}")
 
 
 def _object_refusals(rules: Rules, shape: Shape, place: Place, value: Mapping[str, Any]) -> Iterator[str]:
@@ -137,21 +137,18 @@ def _object_refusals(rules: Rules, shape: Shape, place: Place, value: Mapping[st
 
 
 def _is_of(shape: Shape, value: Any) -> bool:
-    match shape.kind:
-        case "string":
-            return isinstance(value, str)
-        case "boolean":
-            return isinstance(value, bool)
-        case "integer":
-            return isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
-        case "number":
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
-        case "list":
-            return isinstance(value, list)
-        case "map" | "object":
-            return isinstance(value, dict) and SIGNATURE not in value
-        case "any":
-            return True
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    fits: dict[Kind, bool] = {
+        "string": isinstance(value, str),
+        "boolean": isinstance(value, bool),
+        "integer": is_number and value == int(value),
+        "number": is_number,
+        "list": isinstance(value, list),
+        "map": isinstance(value, dict) and SIGNATURE not in value,
+        "object": isinstance(value, dict) and SIGNATURE not in value,
+        "any": True,
+    }
+    return fits[shape.kind]
 
 
 def _wrong_type(shape: Shape, value: Any) -> str:

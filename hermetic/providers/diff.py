@@ -115,7 +115,7 @@ def _list_changes(
         place = f"{shown}[{index}]"
         gone = index >= len(new) or (is_set and old[index : index + 1] and old[index] not in new)
         come = index >= len(old) or (is_set and new[index : index + 1] and new[index] not in old)
-        if index < len(old) and index < len(new) and (gone and come or not is_set):
+        if index < len(old) and index < len(new) and ((gone and come) or not is_set):
             yield from _element_changes(rules, shape.of(), path, place, old[index], new[index])
         elif come and index < len(new):
             yield PropertyChange(place, "ADD", _element_replaces(rules, path))

@@ -1,4 +1,4 @@
-"""What a stand-in must be able to do for one resource type, and what an operation gives it: progress, deadline, cancellation."""
+"""What a stand-in does for one resource type, and what an operation gives it: progress, deadline, cancellation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class ProviderError(Exception):
     """An operation failed; the message is what the user reads."""
 
 
-class Cancelled(ProviderError):
+class CancelledError(ProviderError):
     """The engine asked the provider to stop."""
 
 
-class PartlyDone(ProviderError):
+class PartlyDoneError(ProviderError):
     """The resource exists but is not as wanted: its id and state must be kept beside the error."""
 
     def __init__(self, message: str, identity: str, state: Values) -> None:
@@ -40,6 +40,7 @@ class Operation:
     deadline: float
     cancelled: threading.Event = field(default_factory=threading.Event)
     log: Log | None = None
+    _told: str = ""
 
     @classmethod
     def within(cls, urn: str, seconds: float, cancelled: threading.Event, log: Log | None = None) -> Operation:
@@ -50,21 +51,23 @@ class Operation:
         return max(0.0, self.deadline - time.monotonic())
 
     def progress(self, message: str) -> None:
-        if self.log:
+        """Tell how far the operation has come; the same line twice in a row is told once."""
+        if self.log and message != self._told:
+            self._told = message
             self.log(self.urn, message)
 
     def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 1e9, pause: float = 0.2) -> None:
-        """Ask `condition` again and again; ProviderError naming `what` after `seconds` or at the operation's deadline."""
+        """Ask `condition` again and again; ProviderError naming `what` after `seconds` or at the deadline."""
         last = time.monotonic() + min(seconds, self.left)
         while not condition():
             if time.monotonic() >= last:
                 raise ProviderError(f"timed out while waiting for {what}")
             if self.cancelled.wait(min(pause, max(0.0, last - time.monotonic()) + 0.01)):
-                raise Cancelled(f"cancelled while waiting for {what}")
+                raise CancelledError(f"cancelled while waiting for {what}")
 
 
 class Driver(ABC):
-    """Creates, reads, updates and deletes the resources of one type. Values are plain: no secret wrappers, no unknowns."""
+    """Creates, reads, updates and deletes resources of one type. Values are plain: no secret wrappers, no unknowns."""
 
     @abstractmethod
     def create(self, operation: Operation, planned: Values) -> tuple[str, Values]:

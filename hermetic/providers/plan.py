@@ -35,14 +35,10 @@ def _planned_object(
 
 
 def _planned(rules: Rules, shape: Shape, path: str, given: Any, prior: Any, *, in_set: bool) -> Any:
-    if given is None and path in rules.defaults:
-        return rules.defaults[path]
-    if path in rules.computed and given in _EMPTY:
+    if path in rules.computed and given in _EMPTY and path not in rules.defaults:
         return prior
     if given is None:
-        return _absent(shape, in_set=in_set)
-    if given == UNKNOWN:
-        return UNKNOWN
+        return rules.defaults.get(path, _absent(shape, in_set=in_set))
     is_set = path in rules.sets
     if shape.kind == "object" and isinstance(given, dict):
         before = prior if isinstance(prior, dict) else None
@@ -50,7 +46,7 @@ def _planned(rules: Rules, shape: Shape, path: str, given: Any, prior: Any, *, i
     if shape.is_list_of_objects() and isinstance(given, list):
         planned = [_planned_element(rules, shape.of(), path, index, given, prior) for index in range(len(given))]
         return in_set_order(planned) if is_set else planned
-    return in_set_order(given) if is_set else given
+    return in_set_order(given) if is_set and isinstance(given, list) else given
 
 
 def _planned_element(rules: Rules, shape: Shape, path: str, index: int, given: list[Any], prior: Any) -> Any:
@@ -68,7 +64,7 @@ def _absent(shape: Shape, *, in_set: bool) -> Any:
 
 
 def in_set_order(elements: Sequence[Any]) -> list[Any]:
-    """Elements in the order in which the framework keeps a set: by their members' values, members in alphabetical order."""
+    """Elements in the framework's order of a set: by their members' values, the members in alphabetical order."""
     return sorted(elements, key=_set_key)
 
 
@@ -145,7 +141,8 @@ def _read_input(rules: Rules, shape: Shape, path: str, old: Any, new: Any) -> An
 
 def _read_elements(rules: Rules, shape: Shape, path: str, old: list[Any], new: list[Any]) -> list[Any]:
     """Elements that are still there keep their place; the others are compared one by one in the order that is left."""
-    left, read = list(new), [None] * len(old)
+    left = list(new)
+    read: list[Values | None] = [None] * len(old)
     for index, before in enumerate(old):
         for candidate in left:
             value = _read_object(rules, shape, path, before, candidate)
@@ -167,7 +164,7 @@ def _without_empty_defaults(value: Any) -> Any:
 
 
 def same(old: Any, new: Any) -> bool:
-    """Whether two values mean the same: absent, empty, zero and false are one, as the bridged plugins' framework has it."""
+    """Whether two values mean the same: to the bridged plugins' framework, absent, empty, zero and false are one."""
     if old in (*_EMPTY, 0) and new in (*_EMPTY, 0):
         return True
     if isinstance(old, dict) and isinstance(new, dict):

@@ -15,17 +15,9 @@ from hermetic.providers.rules import Rules, at_least, paths
 
 _VERSION = "4.21.4"
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
-_NAMES = (
-    "badger bear bison crane crow deer dove duck eagle finch fox goose hare hawk heron horse ibex jay kite lark lion lynx "
-    "mole moose moth mule newt otter owl panda pike puma quail ram raven robin seal shark shrew skunk snail swan tiger "
-    "toad trout viper wasp whale wolf wren yak zebra"
-).split()
-_ADJECTIVES = (
-    "able apt bold brave bright brisk calm clean clever cool crisp deep eager early fair fast fine firm fond free fresh "
-    "glad good grand great happy keen kind large light live loyal lucky merry mild neat new nice noble open patient "
-    "plain proud quick quiet rare ready rich safe sharp solid sound still strong sunny sure sweet tidy true warm wise"
-).split()
-_ADVERBS = "boldly calmly clearly duly early fairly firmly fully gently gladly highly justly kindly nicely openly purely".split()
+_NAMES = ("badger", "bison", "crane", "deer", "falcon", "heron", "ibex", "lynx", "marten", "otter", "raven", "wren")
+_ADJECTIVES = ("able", "bold", "brisk", "calm", "clever", "fair", "keen", "kind", "merry", "noble", "proud", "quick")
+_ADVERBS = ("boldly", "calmly", "clearly", "fairly", "firmly", "gently", "gladly", "kindly", "nicely", "openly")
 
 _CHARACTERS = "lower upper numeric special minLower minUpper minNumeric minSpecial number"
 
@@ -106,7 +98,7 @@ class PetDriver(Driver):
         del operation
         count = planned["length"] or 2
         separator = "-" if planned["separator"] is None else planned["separator"]
-        kinds = [_ADVERBS] * max(0, count - 2) + [_ADJECTIVES] * (count > 1) + [_NAMES]
+        kinds = (_ADVERBS,) * max(0, count - 2) + (_ADJECTIVES,) * (count > 1) + (_NAMES,)
         words = [secrets.choice(kind) for kind in kinds]
         name = separator.join([planned["prefix"], *words] if planned["prefix"] else words)
         return name, planned | {"length": count, "separator": separator}
@@ -130,7 +122,7 @@ def random_package() -> Package:
     return Package(
         name="random",
         version=_VERSION,
-        resources={rules.token: (rules, driver) for rules, driver in resources},
+        resources={rules.resource_type: (rules, driver) for rules, driver in resources},
         check_configuration=lambda configuration: [],  # noqa: ARG005  it has none
         configure=lambda configuration: None,  # noqa: ARG005
         probe=_nothing,
@@ -142,7 +134,7 @@ def _text_rules(name: str, secret_outputs: str) -> Rules:
     computed = f"{_CHARACTERS} result bcryptHash"
     minimums: dict[str, Callable[[object], str | None]] = {"length": at_least(1)}
     return Rules(
-        token=f"random:index/random{name}:Random{name}",
+        resource_type=f"random:index/random{name}:Random{name}",
         autoname=False,
         computed=paths(computed),
         validations=minimums,
@@ -152,7 +144,7 @@ def _text_rules(name: str, secret_outputs: str) -> Rules:
 
 def _rules(name: str, computed: str, **minimums: int) -> Rules:
     return Rules(
-        token=f"random:index/random{name}:Random{name}",
+        resource_type=f"random:index/random{name}:Random{name}",
         autoname=False,
         computed=paths(computed),
         validations={field: at_least(threshold) for field, threshold in minimums.items()},

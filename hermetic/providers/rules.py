@@ -1,6 +1,6 @@
-"""What the SDK's types do not say about a resource: defaults, what replaces, what is computed, what is a set, what is refused.
+"""What the SDK's types do not say of a resource: defaults, what replaces, is computed, is a set, is refused.
 
-One table per resource type. A path is the wire names joined by dots, without list indices: `taskSpec.containerSpec.mounts.type`.
+One table per resource type. A path is the wire names joined by dots, without list indices: `taskSpec.runtime`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Rules:
     maps an argument to those it may not stand beside. `keeps_empty` names lists that a plan shows as empty, not absent.
     """
 
-    token: str
+    resource_type: str
     autoname: bool = True
     replaces: frozenset[str] | None = None
     delete_before_replace: bool = False

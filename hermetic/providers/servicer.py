@@ -1,6 +1,6 @@
 """The gRPC side of every stand-in: carries Pulumi's ResourceProvider calls to rules and drivers, and errors back.
 
-Real plugins are processes of their own; a stand-in runs on a thread pool inside the engine's process, on a loopback port.
+Real plugins are processes; a stand-in runs on a thread pool inside the engine's process, on a loopback port.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 
 from hermetic.providers import check, diff, plan
 from hermetic.providers.check import Values, without_defaults
-from hermetic.providers.driver import Driver, Log, Operation, Package, PartlyDone, ProviderError
+from hermetic.providers.driver import Driver, Log, Operation, Package, PartlyDoneError, ProviderError
 from hermetic.providers.rules import Rules
 from hermetic.providers.shapes import ResourceShape, resource_shape
 from hermetic.values import UNKNOWN, contains_secret, contains_unknown, from_struct, secret, strip_secrets, to_struct
@@ -27,7 +27,7 @@ _THREADS = 64
 _DEFAULT_TIMEOUT = 20 * 60.0
 _MESSAGE_LIMIT = 400 * 1024 * 1024
 _OPTIONS = [("grpc.max_receive_message_length", _MESSAGE_LIMIT), ("grpc.max_send_message_length", _MESSAGE_LIMIT)]
-_KINDS: dict[tuple[str, bool], provider_pb2.PropertyDiff.Kind] = {
+_KINDS = {
     ("ADD", False): provider_pb2.PropertyDiff.ADD,
     ("ADD", True): provider_pb2.PropertyDiff.ADD_REPLACE,
     ("DELETE", False): provider_pb2.PropertyDiff.DELETE,
@@ -82,7 +82,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         del context
-        old, new = from_struct(request.old_inputs or request.olds), from_struct(request.news)
+        old, new = (
+            from_struct(request.old_inputs if request.HasField("old_inputs") else request.olds),
+            from_struct(request.news),
+        )
         changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key) and not key.startswith("__"))
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
@@ -243,20 +246,20 @@ def _without_unknowns(value: Any) -> Any:
 def _answer(
     context: grpc.ServicerContext,
     work: Callable[[], Answer],
-    properties: Callable[[PartlyDone], struct_pb2.Struct] | None = None,
+    properties: Callable[[PartlyDoneError], struct_pb2.Struct] | None = None,
     inputs: struct_pb2.Struct | None = None,
 ) -> Answer:
     """Do the work; an expected failure becomes the call's error, with the half-made resource in its details."""
     try:
         return work()
-    except PartlyDone as error:
+    except PartlyDoneError as error:
         detail = provider_pb2.ErrorResourceInitFailed(id=error.identity, reasons=[str(error)], inputs=inputs)
         if properties:
             detail.properties.CopyFrom(properties(error))
         _abort(context, str(error), detail)
     except ProviderError as error:
         _abort(context, str(error))
-    except Exception as error:  # noqa: BLE001  the engine shows the message; a traceback would only hide it
+    except Exception as error:  # the engine shows the message; a traceback would only hide it
         _abort(context, f"{type(error).__name__}: {error}")
 
 

@@ -53,7 +53,7 @@ class ResourceShape:
 
 
 def resource_shape(token: str) -> ResourceShape:
-    """The shapes of a resource type such as `docker:index/network:Network`; LookupError when the SDK has no such class."""
+    """The shapes of a type such as `docker:index/network:Network`; LookupError when the SDK has no such class."""
     with _import_lock:  # a first import from several threads at once is not safe in every SDK
         return _resource_shape(token)
 
@@ -98,8 +98,10 @@ def _shape(annotation: object) -> Shape:
         return Shape("list", element=_shape(arguments[0]))
     if origin in (dict, Mapping):
         return Shape("map", element=_shape(arguments[1]))
-    if not inspect.isclass(plain):
-        return Shape("any")
+    return _class_shape(plain) if inspect.isclass(plain) else Shape("any")
+
+
+def _class_shape(plain: type) -> Shape:
     if sdk_types.is_input_type(plain):
         return _object_shape(plain)
     if sdk_types.is_output_type(plain):

@@ -1,4 +1,4 @@
-"""The way from a docker provider's configuration to a Docker daemon: opened when first needed, once per provider instance."""
+"""The way from a docker provider's configuration to a daemon: opened when first needed, once per provider instance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ class Connection:
         self._configuration = decoded(configuration)
 
     def probe(self) -> None:
-        """Ask a unix or tcp daemon once whether it is there, as the plugin does in a preview; one over SSH is not asked."""
+        """Ask a unix or tcp daemon once whether it is there, as the plugin does in a preview; never one over SSH."""
         with self._lock:
             if self._probed or self.host.startswith("ssh://") or self._configuration.get("disableDockerDaemonCheck"):
                 return
@@ -54,7 +54,7 @@ class Connection:
             self._probed = True
 
     @contextmanager
-    def client(self) -> Iterator[docker.APIClient]:
+    def client(self) -> Generator[docker.APIClient]:
         """The daemon's client; failures of the way there and refusals of the daemon become ProviderError."""
         client = self._open()
         try:

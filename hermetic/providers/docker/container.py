@@ -16,7 +16,8 @@ from hermetic.providers.check import Values
 from hermetic.providers.docker.connection import Connection, explanation, is_gone
 from hermetic.providers.docker.container_spec import container_config, endpoint_config
 from hermetic.providers.docker.container_state import container_state
-from hermetic.providers.driver import Driver, Operation, PartlyDone, ProviderError
+from hermetic.providers.docker.wire import post
+from hermetic.providers.driver import Driver, Operation, PartlyDoneError, ProviderError
 
 _LAST_LINES = 20
 _REMOVAL_SECONDS = 120.0
@@ -73,16 +74,14 @@ class ContainerDriver(Driver):
         with self._connection.client() as client:
             changes = _updates(old, planned)
             if changes:
-                client._raise_for_status(
-                    client._post_json(client._url("/containers/{0}/update", identity), data=changes)
-                )
+                post(client, f"/containers/{identity}/update", changes)
             running = client.inspect_container(identity)["State"]["Running"]
             if planned["mustRun"] and planned["start"] and not running:
                 client.start(identity)
                 try:
                     _expect_running(operation, client, identity, planned)
                 except ProviderError as error:
-                    raise PartlyDone(str(error), identity, old) from error
+                    raise PartlyDoneError(str(error), identity, old) from error
         return self._read_back(operation, identity, planned)
 
     def delete(self, operation: Operation, identity: str, state: Values) -> None:
@@ -172,7 +171,7 @@ def _expect_healthy(operation: Operation, client: docker.APIClient, identity: st
 
 
 def _updates(old: Values, planned: Values) -> dict[str, Any]:
-    """What the API can change on a living container, when it differs. The API takes these all together or not at all."""
+    """What the API can change on a living container, when it differs: all of it together, as the API wants it."""
     names = ("cpuShares", "cpuSet", "cpuPeriod", "cpuQuota", "memory", "memorySwap", "memoryReservation", "restart")
     names += ("maxRetryCount",)
     if all((old.get(name) or None) == (planned.get(name) or None) for name in names):

@@ -10,6 +10,7 @@ import docker.errors
 
 from hermetic.providers.check import Values
 from hermetic.providers.docker.connection import Connection
+from hermetic.providers.docker.wire import follow
 from hermetic.providers.driver import Driver, Operation, ProviderError
 
 
@@ -58,10 +59,8 @@ class RemoteImageDriver(Driver):
         parameters = {"fromImage": name, **({"platform": planned["platform"]} if planned["platform"] else {})}
         if "@" not in name and ":" not in name.rpartition("/")[2]:
             parameters["tag"] = "latest"
-        url = client._url("/images/create")
-        response = client._post(url, params=parameters, headers=headers, stream=True, timeout=operation.left)
-        client._raise_for_status(response)
-        _follow(operation, client, response, f"pulling {name}")
+        steps = follow(client, "/images/create", parameters, headers, operation.left)
+        _raise_failure(operation, steps, f"pulling {name}")
 
 
 def _inspect(client: docker.APIClient, name: str) -> dict[str, Any] | None:
@@ -96,10 +95,6 @@ def _build(operation: Operation, client: docker.APIClient, name: str, build: Val
     for tag in build.get("tags") or []:
         repository, _, version = tag.rpartition(":")
         client.tag(name, repository or tag, version if repository else None)
-
-
-def _follow(operation: Operation, client: docker.APIClient, response: Any, what: str) -> None:
-    _raise_failure(operation, client._stream_helper(response, decode=True), what)
 
 
 def _raise_failure(operation: Operation, steps: Any, what: str) -> None:

@@ -7,6 +7,7 @@ from hermetic.providers.docker import tables
 from hermetic.providers.docker.connection import Connection, decoded
 from hermetic.providers.docker.container import ContainerDriver
 from hermetic.providers.docker.image import RemoteImageDriver
+from hermetic.providers.docker.service import ServiceDriver
 from hermetic.providers.docker.storage import NetworkDriver, SecretDriver, ServiceConfigDriver, VolumeDriver
 from hermetic.providers.driver import Package
 from hermetic.providers.rules import Rules
@@ -27,11 +28,12 @@ def docker_package() -> Package:
         (tables.SERVICE_CONFIG, ServiceConfigDriver(connection)),
         (tables.REMOTE_IMAGE, RemoteImageDriver(connection)),
         (tables.CONTAINER, ContainerDriver(connection)),
+        (tables.SERVICE, ServiceDriver(connection)),
     )
     return Package(
         name="docker",
         version=_VERSION,
-        resources={rules.token: (rules, driver) for rules, driver in drivers},
+        resources={rules.resource_type: (rules, driver) for rules, driver in drivers},
         check_configuration=_refusals,
         configure=connection.configure,
         probe=connection.probe,
@@ -42,7 +44,9 @@ def docker_package() -> Package:
 def _refusals(configuration: Values) -> list[str]:
     """What the provider's configuration is refused for; the engine's own keys are not looked at."""
     known = decoded({name: value for name, value in configuration.items() if name not in ("version", "__internal")})
-    found = failures(Rules(token="pulumi:providers:docker", autoname=False), provider_shape("docker"), "docker", known)
+    found = failures(
+        Rules(resource_type="pulumi:providers:docker", autoname=False), provider_shape("docker"), "docker", known
+    )
     host = known.get("host")
     if isinstance(host, str) and "://" in host and not host.startswith(_SCHEMES):
         found.append(f"host is {host!r}: use unix://, tcp:// or ssh://")

@@ -31,7 +31,7 @@ class NetworkDriver(Driver):
                 planned["name"],
                 driver=planned["driver"] or "bridge",
                 options=planned["options"],
-                ipam=_ipam(planned),
+                ipam=_ipam(planned),  # pyright: ignore[reportArgumentType]  the SDK takes any mapping of the API's form
                 check_duplicate=True,
                 internal=bool(planned["internal"]),
                 labels=label_map(planned["labels"]) or None,

@@ -32,7 +32,7 @@ def _same_network_mode(old: Any, new: Any) -> bool:
 
 
 NETWORK = Rules(
-    token="docker:index/network:Network",
+    resource_type="docker:index/network:Network",
     computed=paths("driver options internal ipamConfigs scope"),
     sets=paths("labels ipamConfigs"),
     defaults={"ipamDriver": "default"},
@@ -40,7 +40,7 @@ NETWORK = Rules(
 )
 
 VOLUME = Rules(
-    token="docker:index/volume:Volume",
+    resource_type="docker:index/volume:Volume",
     computed=paths("driver mountpoint"),
     sets=paths("labels"),
     replaces=paths(
@@ -50,21 +50,21 @@ VOLUME = Rules(
 )
 
 SECRET = Rules(
-    token="docker:index/secret:Secret",
+    resource_type="docker:index/secret:Secret",
     sets=paths("labels"),
     validations={"data": base64_text},
     secret_outputs=paths("data"),
 )
 
 SERVICE_CONFIG = Rules(
-    token="docker:index/serviceConfig:ServiceConfig",
+    resource_type="docker:index/serviceConfig:ServiceConfig",
     sets=paths("labels"),
     validations={"data": base64_text},
     conflicts=(("data", "dataRaw"),),
 )
 
 REMOTE_IMAGE = Rules(
-    token="docker:index/remoteImage:RemoteImage",
+    resource_type="docker:index/remoteImage:RemoteImage",
     autoname=False,
     replaces=paths(
         "name platform pullTriggers triggers build.{additionalContexts,buildArgs,buildId,buildLogFile,builder,"
@@ -87,7 +87,7 @@ REMOTE_IMAGE = Rules(
 )
 
 CONTAINER = Rules(
-    token="docker:index/container:Container",
+    resource_type="docker:index/container:Container",
     delete_before_replace=True,
     replaces=paths(
         "capabilities capabilities.{adds,drops} cgroupParent cgroupnsMode command cpus devices dns dnsOpts dnsSearches "
@@ -98,8 +98,8 @@ CONTAINER = Rules(
         "networksAdvanced.{aliases,driverOpts,gwPriority,ipv4Address,ipv6Address,linkLocalIps,macAddress,name} "
         "pidMode platform ports ports.{external,internal,ip,protocol} privileged publishAllPorts readOnly runtime "
         "securityOpts shmSize stdinOpen stopSignal stopTimeout storageOpts sysctls tty ulimits "
-        "ulimits.{hard,name,soft} uploads uploads.{content,contentBase64,executable,file,permissions,source,sourceHash} "
-        "user usernsMode volumes "
+        "ulimits.{hard,name,soft} uploads "
+        "uploads.{content,contentBase64,executable,file,permissions,source,sourceHash} user usernsMode volumes "
         "volumes.{containerPath,fromContainer,hostPath,readOnly,selinuxRelabel,volumeName} workingDir"
     ),
     computed=paths(
@@ -191,7 +191,7 @@ _ROLLOUTS = ("updateConfig", "rollbackConfig")
 _CONTAINER_SPEC = "taskSpec.containerSpec"
 
 SERVICE = Rules(
-    token="docker:index/service:Service",
+    resource_type="docker:index/service:Service",
     replaces=paths(
         "auth auth.{password,serverAddress,username} mode name taskSpec.containerSpec.hosts "
         "taskSpec.containerSpec.hosts.{host,ip} taskSpec.containerSpec.labels.{label,value} "

@@ -34,7 +34,7 @@ _CERTIFICATE = (
 _VALIDITY = {"allowedUses": _known_use, "earlyRenewalHours": at_least(0), "validityPeriodHours": at_least(0)}
 
 _PRIVATE_KEY = Rules(
-    token="tls:index/privateKey:PrivateKey",
+    resource_type="tls:index/privateKey:PrivateKey",
     autoname=False,
     computed=paths(
         "ecdsaCurve rsaBits privateKeyOpenssh privateKeyPem privateKeyPemPkcs8 publicKeyFingerprintMd5 "
@@ -44,7 +44,7 @@ _PRIVATE_KEY = Rules(
     secret_outputs=paths("privateKeyOpenssh privateKeyPem privateKeyPemPkcs8"),
 )
 _CERT_REQUEST = Rules(
-    token="tls:index/certRequest:CertRequest",
+    resource_type="tls:index/certRequest:CertRequest",
     autoname=False,
     replaces=paths(f"{_NAMES} privateKeyPem privateKeyPemWoVersion"),
     computed=paths("certRequestPem keyAlgorithm"),
@@ -52,7 +52,7 @@ _CERT_REQUEST = Rules(
     secret_outputs=paths("privateKeyPem privateKeyPemWo"),
 )
 _SELF_SIGNED = Rules(
-    token="tls:index/selfSignedCert:SelfSignedCert",
+    resource_type="tls:index/selfSignedCert:SelfSignedCert",
     autoname=False,
     replaces=paths(f"{_NAMES} {_SIGNING} privateKeyPem privateKeyPemWoVersion setAuthorityKeyId"),
     computed=paths(f"{_CERTIFICATE} keyAlgorithm setAuthorityKeyId"),
@@ -60,7 +60,7 @@ _SELF_SIGNED = Rules(
     secret_outputs=paths("privateKeyPem privateKeyPemWo"),
 )
 _LOCALLY_SIGNED = Rules(
-    token="tls:index/locallySignedCert:LocallySignedCert",
+    resource_type="tls:index/locallySignedCert:LocallySignedCert",
     autoname=False,
     replaces=paths(f"{_SIGNING} caCertPem certRequestPem caPrivateKeyPem caPrivateKeyPemWoVersion"),
     computed=paths(f"{_CERTIFICATE} caKeyAlgorithm"),
@@ -80,7 +80,7 @@ def tls_package() -> Package:
     return Package(
         name="tls",
         version=_VERSION,
-        resources={rules.token: (rules, driver) for rules, driver in resources},
+        resources={rules.resource_type: (rules, driver) for rules, driver in resources},
         check_configuration=lambda configuration: [],  # noqa: ARG005  nothing of it is used
         configure=lambda configuration: None,  # noqa: ARG005
         probe=_nothing,
