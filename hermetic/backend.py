@@ -249,9 +249,10 @@ class FileBackend:
 
     def write(self, file: Path, content: bytes) -> None:
         """Put a file into the backend: whole, on the disk, for its owner alone."""
-        make_private_folder(file.parent)
-        write_durably(file, content)
-        self.write_attributes(file)
+        with _told_as_backend_error(f"{file} cannot be written"):
+            make_private_folder(file.parent)
+            write_durably(file, content)
+            self.write_attributes(file)
 
     def write_attributes(self, file: Path) -> None:
         """Give the file the attributes that the CLI's storage layer expects; most often they are there already."""
@@ -313,13 +314,14 @@ class CheckpointStore:
         schema = json.dumps(schema_of(deployment), separators=(",", ":"))[:-1]
         latest = encode_deployment(deployment, self._crypter)
         text = f'{schema},"checkpoint":{{"stack":"{self._stack}","latest":{latest}}}}}'
-        make_private_folder(self.file.parent)
-        fresh = write_temporary(self.file, text.encode())
-        if self.file.exists():
-            self._keep_previous()
-        fresh.replace(self.file)
-        flush_folder(self.file.parent)
-        self._backend.write_attributes(self.file)
+        with _told_as_backend_error(f"the checkpoint {self.file} cannot be written (the one on the disk is whole)"):
+            make_private_folder(self.file.parent)
+            fresh = write_temporary(self.file, text.encode())
+            if self.file.exists():
+                self._keep_previous()
+            fresh.replace(self.file)
+            flush_folder(self.file.parent)
+            self._backend.write_attributes(self.file)
 
     def _keep_previous(self) -> None:
         """Give the current file the name .bak as well: there is a whole checkpoint under its own name at any moment."""
@@ -353,7 +355,8 @@ class StackLock:
 
     def acquire(self) -> None:
         """Take the lock; raises StackLockedError with who has it. Of two that start at once exactly one gets it."""
-        self._take()
+        with _told_as_backend_error(f"the stack '{self._stack}' cannot be locked"):
+            self._take()
         # Only who holds the lock writes here: what lies about is from a save that was killed.
         checkpoint = self._backend.checkpoint_file(self._stack)
         for left_over in checkpoint.parent.glob(f".{checkpoint.name}.*.tmp"):
@@ -403,8 +406,10 @@ class StackLock:
 
 def read_checkpoint(file: Path) -> dict[str, Any]:
     """The `checkpoint` object of a file; raises CorruptCheckpointError naming the place and the copy to restore."""
+    with _told_as_backend_error(f"the checkpoint {file} cannot be read"):
+        content = file.read_bytes()
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(content)
     except UnicodeDecodeError as error:
         raise CorruptCheckpointError(_how_to_restore(file, f"it is not UTF-8 at byte {error.start}")) from None
     except json.JSONDecodeError as error:
@@ -535,6 +540,16 @@ def _history_entry(update: Update) -> dict[str, Any]:
 
 def _encode(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@contextmanager
+def _told_as_backend_error(what: str) -> Generator[None]:
+    """Say in one line what the system refused, and where."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise BackendError(f"{what}: {error.strerror or error}{where}") from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from hermetic.backend import pulumi_home
 from hermetic.durable import make_private_folder, write_durably
 from hermetic.secrets import Crypter, PassphraseCrypter, SecretsError, passphrase_from_environment
+from hermetic.state import kind_of
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
 MASKED = "[secret]"
@@ -152,7 +153,7 @@ class StackConfig:
             raise ProjectError(f"{file}: environment is set: the hermetic engine has no ESC environments; use the CLI")
         config = document.get("config")
         if config is not None and not isinstance(config, CommentedMap):
-            raise ProjectError(f"{file}: config is {type(config).__name__}: it must be a mapping of keys to values")
+            raise ProjectError(f"{file}: config is {kind_of(config)}: it must be a mapping of keys to values")
         return cls(project, stack, document)
 
     def save(self) -> None:
@@ -316,7 +317,7 @@ class _Fields:
 
     def __init__(self, file: Path, document: Any, prefix: str = "") -> None:
         if not isinstance(document, dict):
-            raise ProjectError(f"{file}: {prefix or 'the file'} is {type(document).__name__}: it must be a mapping")
+            raise ProjectError(f"{file}: {prefix or 'the file'} is {kind_of(document)}: it must be a mapping")
         self.file = file
         self.document: dict[str, Any] = document
         self.prefix = prefix
@@ -379,7 +380,7 @@ def _plugins(fields: _Fields) -> tuple[PluginPath, ...]:
     plugins = fields.inside("plugins", {"providers"})
     entries = plugins.document.get("providers") or []
     if not isinstance(entries, list):
-        raise ProjectError(f"{fields.file}: plugins.providers is {type(entries).__name__}: it must be a list")
+        raise ProjectError(f"{fields.file}: plugins.providers is {kind_of(entries)}: it must be a list")
     found: list[PluginPath] = []
     for number, entry in enumerate(entries):
         provider = _Fields(fields.file, entry, f"plugins.providers[{number}]")
@@ -578,9 +579,12 @@ def _read_yaml(file: Path) -> Any:
     except YAMLError as error:
         place = getattr(error, "problem_mark", None)
         where = f" at line {place.line + 1}, column {place.column + 1}" if place else ""
-        raise ProjectError(f"{file} is not YAML{where}: {getattr(error, 'problem', None) or 'malformed'}") from error
+        # Of what the parser says only the beginning: the rest may quote values.
+        problem = str(getattr(error, "problem", None) or "malformed").splitlines()[0].partition(" with value ")[0]
+        raise ProjectError(f"{file} is not YAML{where}: {problem}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ProjectError(f"{file} cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ProjectError(f"{file} cannot be read: {reason}") from error
 
 
 def _plain(value: Any) -> Any:

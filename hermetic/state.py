@@ -176,9 +176,18 @@ _TEXTS = frozenset(
 _OBJECTS = frozenset({"inputs", "outputs", "property_dependencies", "custom_timeouts", "resource_hooks"})
 _content_of = attrgetter(*_KEYS, "extra")
 
+_WORDS: dict[type, str] = {bool: "true or false", str: "a text", dict: "an object", list: "a list"}
+
 # What becomes of a secret at a place: its JSON text in, its entry in the state out; and back.
 Seal = Callable[[str, str], dict[str, Any]]
 Unseal = Callable[[str, dict[str, Any]], tuple[str, "Unseal"]]
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON or YAML value is, in words for an error."""
+    if value is None:
+        return "null"
+    return next((words for kind, words in _WORDS.items() if isinstance(value, kind)), "a number")
 
 
 def timestamp() -> str:
@@ -335,7 +344,7 @@ def _crypter_for(provider: dict[str, Any], crypter: Crypter | None) -> Crypter |
 
 def _operation_from_json(entry: Any, unseal: Unseal, where: str) -> PendingOperation:
     if not isinstance(entry, dict):
-        raise MalformedStateError(f"{where} is {type(entry).__name__}: an object is needed")
+        raise MalformedStateError(f"{where} is {kind_of(entry)}: an object is needed")
     kind = _typed(entry, "type", str, where)
     return PendingOperation(_resource_from_json(entry.get("resource"), unseal, f"{where}.resource"), kind)
 
@@ -361,7 +370,7 @@ def _content_to_json(content: tuple[Any, ...], seal: Seal) -> dict[str, Any]:
 
 def _resource_from_json(entry: Any, unseal: Unseal, where: str) -> ResourceState:
     if not isinstance(entry, dict):
-        raise MalformedStateError(f"{where} is {type(entry).__name__}: an object is needed")
+        raise MalformedStateError(f"{where} is {kind_of(entry)}: an object is needed")
     for required in ("urn", "type"):
         if not entry.get(required):
             raise MalformedStateError(
@@ -382,7 +391,7 @@ def _field_from_json(name: str, value: Any, unseal: Unseal, place: str, where: s
     if name != "replacement_trigger":
         wanted: type[Any] = bool if name in _BOOLEANS else str if name in _TEXTS else dict if name in _OBJECTS else list
         if not isinstance(value, wanted):
-            raise MalformedStateError(f"{where} is {type(value).__name__}: {_WORDS[wanted]} is needed")
+            raise MalformedStateError(f"{where} is {kind_of(value)}: {_WORDS[wanted]} is needed")
     if name == "property_dependencies":
         return {key: urns or [] for key, urns in value.items()}
     return _unseal_value(value, unseal, place) if name in _PROPERTIES else value
@@ -468,16 +477,13 @@ def _unseal_inside(place: str, entry: dict[str, Any]) -> tuple[str, Unseal]:
     return _typed(entry, "plaintext" if "plaintext" in entry else "ciphertext", str, place), _unseal_inside
 
 
-_WORDS: dict[type, str] = {bool: "true or false", str: "a text", dict: "an object", list: "a list"}
-
-
 def _typed(document: dict[str, Any], key: str, wanted: type[Any], where: str) -> Any:
     """The value of a key; the empty value of its type when it is absent or null."""
     value = document.get(key)
     if value is None:
         return wanted()
     if not isinstance(value, wanted):
-        raise MalformedStateError(f"{where}.{key} is {type(value).__name__}: {_WORDS[wanted]} is needed")
+        raise MalformedStateError(f"{where}.{key} is {kind_of(value)}: {_WORDS[wanted]} is needed")
     return value
 
 

@@ -228,7 +228,8 @@ def test_a_full_disk_leaves_the_state_and_no_rubbish(backend: FileBackend, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(durable.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left on device"):
+    message = r"the checkpoint .*/dev.json cannot be written \(the one on the disk is whole\): No space left on device$"
+    with pytest.raises(BackendError, match=message):
         store.save(Deployment())
     assert {file: file.read_bytes() for file in store.file.parent.iterdir()} == before
 
@@ -547,6 +548,14 @@ def test_stacks_of_the_old_layout_are_not_taken_for_projects(backend: FileBacken
     backend.checkpoint_file(STACK).rename(backend.root / "stacks" / "dev.json")
     with pytest.raises(BackendError, match="has stacks of the old layout: run `pulumi state upgrade`"):
         backend.stacks()
+
+
+def test_a_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".pulumi").touch()
+    with pytest.raises(
+        BackendError, match=r"^the stack 'organization/unit/dev' cannot be locked: Not a directory \(/.*\)$"
+    ):
+        FileBackend(f"file://{tmp_path}").create(STACK)
 
 
 def test_a_newer_layout_is_refused(backend: FileBackend) -> None:

@@ -61,7 +61,7 @@ def test_plugins_and_backend_are_read_relative_to_the_project(tmp_path: Path) ->
 
 BAD_PROJECTS = [
     ("name: [", "Pulumi.yaml is not YAML at line 1, column 8"),
-    ("- a", "the file is list: it must be a mapping"),
+    ("- a", "the file is a list: it must be a mapping"),
     ("runtime: python", "name is missing: a text is needed"),
     ("name: a b\nruntime: python", "name is 'a b': a project name may only contain"),
     ("name: unit\nruntime: nodejs", "runtime.name is 'nodejs': the hermetic engine runs python only"),
@@ -100,11 +100,17 @@ def test_a_wrong_project_file_is_refused_by_file_and_field(tmp_path: Path, text:
 
 
 BAD_STACKS = [
-    ("config: [a]", "config is CommentedSeq: it must be a mapping"),
+    ("config: [a]", "config is a list: it must be a mapping"),
     ("secretsprovider: awskms://x", "secretsprovider is 'awskms://x': the hermetic engine has only the passphrase"),
     ("environment: [prod]", "environment is set: the hermetic engine has no ESC environments"),
     ("konfig: {}", "konfig is not supported: a stack file has encryptionsalt and config"),
     ("config: {a: {", "Pulumi.dev.yaml is not YAML at line 1"),
+    (
+        "config: {a: open}\nconfig: {b: hush}",
+        'Pulumi.dev.yaml is not YAML at line 2, column 1: found duplicate key "config"$',
+    ),
+    ("config: a", "config is a text: it must be a mapping"),
+    ("a\n", "the file is a text: it must be a mapping"),
 ]
 
 
@@ -113,6 +119,12 @@ def test_a_wrong_stack_file_is_refused_by_file_and_field(tmp_path: Path, text: s
     with pytest.raises(ProjectError, match=message) as error:
         stack(tmp_path, text)
     assert str(tmp_path / "Pulumi.dev.yaml") in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_bytes(b"name: \xff")
+    with pytest.raises(ProjectError, match=r"Pulumi.yaml cannot be read: it is not UTF-8 text"):
+        Project.load(tmp_path)
 
 
 def test_defaults_of_the_project_reach_the_program(tmp_path: Path) -> None:

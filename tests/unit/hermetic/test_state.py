@@ -210,16 +210,16 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
         "secrets_providers.type is 'cloud': this engine has only the passphrase provider",
     ),
     ({"version": 3, "deployment": {"manifest": {"version": "v1", "magic": "x"}}}, "magic cookie mismatch"),
-    ({"version": 3, "deployment": {"resources": {}}}, "deployment.resources is dict: a list is needed"),
-    ({"version": 3, "deployment": {"resources": [7]}}, r"resources\[0\] is int: an object is needed"),
+    ({"version": 3, "deployment": {"resources": {}}}, "deployment.resources is an object: a list is needed"),
+    ({"version": 3, "deployment": {"resources": [7]}}, r"resources\[0\] is a number: an object is needed"),
     ({"version": 3, "deployment": {"resources": [{"type": "t"}]}}, r"resources\[0\].urn is missing"),
     (
         {"version": 3, "deployment": {"resources": [{"urn": "u", "type": "t", "inputs": []}]}},
-        r"resources\[0\].inputs is list: an object is needed",
+        r"resources\[0\].inputs is a list: an object is needed",
     ),
     (
         {"version": 3, "deployment": {"pending_operations": [{"type": "creating"}]}},
-        r"pending_operations\[0\].resource is NoneType: an object is needed",
+        r"pending_operations\[0\].resource is null: an object is needed",
     ),
 ]
 
