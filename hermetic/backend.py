@@ -156,6 +156,9 @@ class FileBackend:
     ) -> "FileBackend":
         """The backend the CLI would take: PULUMI_BACKEND_URL, `backend.url` of the project, `pulumi login`'s choice."""
         values = os.environ if environment is None else environment
+        for option in ("PULUMI_DIY_BACKEND_GZIP", "PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS"):
+            if _is_true(values, option):
+                raise BackendError(f"{option} is {values[option]}: the hermetic engine does not do that; unset it")
         if values.get(BACKEND_URL):
             return cls(values[BACKEND_URL])
         if project_url:
@@ -244,7 +247,7 @@ class FileBackend:
         history = self._folder("history", stack) / f"{stack.name}-{now}"
         self.write(history.with_name(f"{history.name}.history.json"), _encode(_history_entry(update)))
         self.write(history.with_name(f"{history.name}.checkpoint.json"), checkpoint)
-        if not os.environ.get("PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS"):
+        if not _is_true(os.environ, "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS"):
             self.write(self._folder("backups", stack) / f"{stack.name}.{now}.json", checkpoint)
 
     def write(self, file: Path, content: bytes) -> None:
@@ -445,6 +448,10 @@ def _parse_url(url: str, base: Path) -> tuple[Path, dict[str, str]]:
     if unknown or options.get("metadata", "skip") != "skip":
         raise BackendError(f"{BACKEND_URL} is {url!r}: of its options only metadata=skip and no_tmp_dir are known")
     return (base / Path(unquote(path)).expanduser()).resolve(), options
+
+
+def _is_true(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "").lower() in {"1", "true"}
 
 
 def _logged_in_url(home: Path) -> str | None:

@@ -247,7 +247,8 @@ class StackConfig:
         return dict(sorted((defaults | self.values()).items()))
 
     def _refuse_missing(self, values: Mapping[str, Any]) -> None:
-        missing = [each.declared for each in self.project.config if each.key not in values]
+        own = f"{self.project.name}:"
+        missing = [each.declared for each in self.project.config if each.key.startswith(own) and each.key not in values]
         if missing:
             words = "value" if len(missing) == 1 else "values"
             raise ProjectError(
@@ -257,7 +258,7 @@ class StackConfig:
 
     def _check_type(self, declared: ConfigType, value: Any, plain: Any) -> None:
         where = f"Stack '{self.stack}' with configuration key '{declared.declared}' must be"
-        if declared.secret and not _has_secure(value) and declared.key in self.values():
+        if declared.secret and not _has_secure(value):
             raise ProjectError(
                 f"{where} encrypted as it's secret: set it with `config set --secret {declared.declared} VALUE`"
             )
@@ -441,19 +442,19 @@ def _fits(declared: ConfigType, value: Any) -> bool:
         return isinstance(value, list) and all(declared.items is None or _fits(declared.items, each) for each in value)
     checks: dict[str, Callable[[Any], bool]] = {
         "string": lambda each: isinstance(each, str | int | float),
-        "integer": lambda each: _is_number(each, int),
-        "number": lambda each: _is_number(each, float),
+        "integer": lambda each: _is_number(each) and re.fullmatch(r"[+-]?\d+", _as_text(each)) is not None,
+        "number": _is_number,
         "boolean": lambda each: isinstance(each, bool) or each in ("true", "false"),
         "object": lambda each: isinstance(each, dict),
     }
     return checks[declared.type or "string"](value)
 
 
-def _is_number(value: Any, kind: Callable[[str], float]) -> bool:
+def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return False
     try:
-        kind(str(value))
+        float(value)
     except ValueError:
         return False
     return True

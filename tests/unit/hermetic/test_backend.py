@@ -401,6 +401,18 @@ def test_a_lock_that_cannot_be_read_is_a_lock(backend: FileBackend) -> None:
         backend.lock(STACK).acquire()
 
 
+def test_a_lock_of_the_cli_that_came_in_between_is_respected_and_ours_taken_back(
+    backend: FileBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(_folder: Path) -> None:
+        write_lock(backend, pid=1, host="elsewhere.example")
+
+    monkeypatch.setattr("hermetic.backend.flush_folder", meanwhile)
+    with pytest.raises(StackLockedError, match=r"ada@elsewhere.example"):
+        backend.lock(STACK).acquire()
+    assert [holder.host for holder in backend.locks(STACK)] == ["elsewhere.example"]
+
+
 def test_a_lock_is_given_back_after_an_error(backend: FileBackend) -> None:
     with pytest.raises(ZeroDivisionError), backend.lock(STACK):
         raise ZeroDivisionError
@@ -541,6 +553,19 @@ def test_the_backend_comes_from_variable_project_or_login_in_this_order(tmp_path
     (tmp_path / "credentials.json").unlink()
     with pytest.raises(BackendError, match="no backend: set PULUMI_BACKEND_URL to a folder for the state"):
         root(None)
+
+
+@pytest.mark.parametrize("option", ["PULUMI_DIY_BACKEND_GZIP", "PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS"])
+def test_an_option_of_the_backend_that_is_not_supported_is_refused(tmp_path: Path, option: str) -> None:
+    environment = {"PULUMI_BACKEND_URL": f"file://{tmp_path}", option: "true"}
+    with pytest.raises(BackendError, match=f"{option} is true: the hermetic engine does not do that; unset it"):
+        FileBackend.from_environment(project_url=None, project_folder=tmp_path, environment=environment)
+
+
+def test_backups_can_be_switched_off(backend: FileBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS", "true")
+    backend.record(STACK, UPDATE)
+    assert not (backend.root / "backups").exists()
 
 
 def test_stacks_of_the_old_layout_are_not_taken_for_projects(backend: FileBackend) -> None:

@@ -187,6 +187,17 @@ def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path: Path) -> None:
     assert "hush" not in str(error.value)
 
 
+def test_a_secret_key_whose_default_is_plain_is_refused_as_the_cli_does(tmp_path: Path) -> None:
+    settings = stack(tmp_path, "", PROJECT + "config: {n: {type: string, secret: true, default: open}}")
+    with pytest.raises(ProjectError, match="'n' must be encrypted as it's secret"):
+        settings.runtime_values()
+
+
+def test_a_key_of_another_namespace_may_stay_without_value(tmp_path: Path) -> None:
+    settings = stack(tmp_path, "", PROJECT + "config: {'aws:region': {description: where}}")
+    assert settings.runtime_values() == ({}, [])
+
+
 def test_values_reach_the_program_as_the_cli_writes_them(tmp_path: Path) -> None:
     text = (
         "config: {unit:a: 5, unit:b: true, unit:c: 1.50, unit:d: 2.0, unit:e: null, unit:f: 2020-01-02, "
