@@ -19,7 +19,9 @@ from stacks.settings import Settings
 def deploy(inputs: Inputs) -> None:
     """Declare the whole platform. Everything that decides which resources exist is in `inputs` as a plain value."""
     settings = inputs.settings
-    plan = make_plan(inputs)
+    plan = make_plan(inputs.stack, settings)
+    for warning in plan.warnings:
+        pulumi.log.warn(warning)
     cloud = LocalCloud("local", _cloud(inputs, plan))
     cluster = SwarmCluster("swarm", _cluster(inputs, cloud))
     routes: list[Route] = []
@@ -113,7 +115,7 @@ def _load_balancer(inputs: Inputs, plan: Plan, cloud: LocalCloud, routes: tuple[
         listen=settings.address,
         statistics_port=settings.statistics_port,
         routes=routes,
-        machines=cloud.machines,
+        nodes=len(cloud.machines),
         network=cloud.network,
         provider=cloud.provider,
     )

@@ -76,7 +76,7 @@ def _frontend(route: Route) -> haproxy.Frontend:
         name=route.service,
         port=route.published,
         health_path=route.health_path,
-        resolved=f"tasks.{route.service}",
-        resolved_port=route.target,
-        replicas=route.replicas,
+        backend=f"tasks.{route.service}",
+        backend_port=route.target,
+        expected=route.replicas,
     )

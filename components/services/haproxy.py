@@ -5,37 +5,26 @@ from dataclasses import dataclass
 
 HEALTH_PORT = 8405
 CONFIGURATION_PATH = "/usr/local/etc/haproxy/haproxy.cfg"
-_RESOLVED_SLOTS = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """A fixed backend server."""
-
-    name: str
-    address: str
-    port: int
+_FEWEST_SLOTS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frontend:
-    """A port to listen on, and what is behind it: fixed servers, or the tasks behind a name of Docker's DNS."""
+    """A port to listen on, and the servers behind it: every address that Docker's DNS gives for the name `backend`,
+    each checked by a request for `health_path`. `expected` is how many there are now."""
 
     name: str
     port: int
+    backend: str
+    backend_port: int
+    expected: int
     health_path: str
-    servers: tuple[Server, ...] = ()
-    resolved: str | None = None
-    resolved_port: int = 80
-    replicas: int = 0
 
 
 def render(frontends: Sequence[Frontend], *, statistics_port: int | None = None) -> str:
     """The whole `haproxy.cfg`; frontends in the order of their names, so that order elsewhere changes nothing."""
     ordered = sorted(frontends, key=lambda frontend: frontend.name)
-    parts = [_defaults(), _health()]
-    if any(frontend.resolved for frontend in ordered):
-        parts.append(_resolvers())
+    parts = [_defaults(), _health(), _resolvers()]
     if statistics_port is not None:
         parts.append(_statistics(statistics_port))
     for frontend in ordered:
@@ -43,10 +32,10 @@ def render(frontends: Sequence[Frontend], *, statistics_port: int | None = None)
     return "\n\n".join(parts) + "\n"
 
 
-def slots(replicas: int) -> int:
-    """How many servers a resolved backend has room for: doubled steps, so that scaling seldom changes the file."""
-    room = _RESOLVED_SLOTS
-    while room < 2 * replicas:
+def slots(expected: int) -> int:
+    """How many servers a backend has room for: doubled steps, so that scaling seldom changes the file."""
+    room = _FEWEST_SLOTS
+    while room < 2 * expected:
         room *= 2
     return room
 
@@ -113,15 +102,10 @@ def _frontend(frontend: Frontend) -> str:
 
 
 def _backend(frontend: Frontend) -> str:
-    servers = [f"server {server.name} {server.address}:{server.port} check" for server in frontend.servers]
-    if frontend.resolved:
-        target = f"{frontend.resolved}:{frontend.resolved_port}"
-        servers.append(
-            f"server-template task {slots(frontend.replicas)} {target} check resolvers docker init-addr none"
-        )
+    target = f"{frontend.backend}:{frontend.backend_port}"
     return _section(
         f"backend {frontend.name}",
         "balance roundrobin",
         f"option httpchk GET {frontend.health_path}",
-        *servers,
+        f"server-template server {slots(frontend.expected)} {target} check resolvers docker init-addr none",
     )

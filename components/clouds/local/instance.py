@@ -7,7 +7,7 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_tls as tls
 
-from components.clouds.local.network import Network
+from components.clouds.local.network import NODES_ALIAS, Network
 from components.component import Component
 from components.machine import Machine, MachineSpec, SshEndpoint
 
@@ -100,7 +100,9 @@ class Instance(Component):
             uploads=self._uploads(args, host_key),
             ports=[docker.ContainerPortArgs(internal=22, external=args.ssh_port, ip="127.0.0.1")],
             networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=args.network.network_name, ipv4_address=args.address)
+                docker.ContainerNetworksAdvancedArgs(
+                    name=args.network.network_name, ipv4_address=args.address, aliases=[NODES_ALIAS]
+                )
             ],
             # pulumi-docker does not read `systempaths` back; an image's own HEALTHCHECK it does, although not asked for.
             opts=self.child(provider=args.provider, ignore_changes=["securityOpts", "healthcheck"]),

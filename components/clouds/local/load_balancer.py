@@ -1,15 +1,15 @@
 """HAProxy outside the swarm (M144-M146): a container beside the machines with every node as a checked backend, because
 a load balancer inside would itself sit behind the ports that it balances, and one backend would be one point of
-failure (E16)."""
+failure (E16). It finds the nodes by the alias that they share in Docker's DNS, so that a new worker becomes a backend
+without a change here."""
 
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
-from components.clouds.local.network import Network
+from components.clouds.local.network import NODES_ALIAS, Network
 from components.component import Component
-from components.machine import Machine
 from components.naming import physical_name
 from components.services import haproxy
 from components.services.route import Route
@@ -17,7 +17,7 @@ from components.services.route import Route
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """`address` is the one in the machines' network, `listen` the one on the user's computer."""
+    """`address` is the one in the machines' network, `listen` the one on the user's computer; `nodes` counts machines."""
 
     prefix: str
     image: str
@@ -25,7 +25,7 @@ class LoadBalancerArgs:
     listen: str
     statistics_port: int
     routes: tuple[Route, ...]
-    machines: tuple[Machine, ...]
+    nodes: int
     network: Network
     provider: docker.Provider
 
@@ -43,7 +43,7 @@ class LoadBalancer(Component):
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         configuration = haproxy.render(
-            [_frontend(route, args.machines) for route in args.routes], statistics_port=args.statistics_port
+            [_frontend(route, args.nodes) for route in args.routes], statistics_port=args.statistics_port
         )
         ports = sorted({route.published for route in args.routes} | {args.statistics_port})
         container = docker.Container(
@@ -72,13 +72,12 @@ class LoadBalancer(Component):
         )
 
 
-def _frontend(route: Route, machines: tuple[Machine, ...]) -> haproxy.Frontend:
+def _frontend(route: Route, nodes: int) -> haproxy.Frontend:
     return haproxy.Frontend(
         name=route.service,
         port=route.published,
         health_path=route.health_path,
-        servers=tuple(
-            haproxy.Server(name=machine.spec.name, address=machine.private_address, port=route.published)
-            for machine in machines
-        ),
+        backend=NODES_ALIAS,
+        backend_port=route.published,
+        expected=nodes,
     )

@@ -7,6 +7,9 @@ import pulumi_docker as docker
 
 from components.component import Component
 
+NODES_ALIAS = "nodes"
+"""The name that Docker's DNS resolves to the addresses of all machines."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:

@@ -1,0 +1,154 @@
+"""A checkout of the project with a stack of its own, driven as a user drives it: by `make`."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+STACK = "e2e"
+PREFIX = f"flotilla-{STACK}"
+COMMAND_SECONDS = 600
+_BUILT = ("images.json", "host.json")
+
+
+@dataclass
+class Platform:
+    """A folder with the project's files as git knows them, and the stack `e2e` on ports and addresses of its own, so
+    that a stack `dev` of the user is left alone."""
+
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in listed.stdout.split():
+            target = self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, target)
+        (self.folder / ".venv").symlink_to(PROJECT / ".venv")
+        work = self.folder / ".flotilla"
+        work.mkdir(mode=0o700)
+        for name in _BUILT:
+            shutil.copy2(PROJECT / ".flotilla" / name, work / name)
+        self.write()
+
+    def write(self, **services: Any) -> None:
+        """The stack file, with services changed as said."""
+        for name, changed in services.items():
+            self.settings["services"][name].update(changed)
+        document = yaml.safe_load(self.stack_file.read_text()) if self.stack_file.exists() else {}
+        document["config"] = {
+            "pulumi:disable-default-providers": ["*"],
+            **{f"flotilla:{section}": value for section, value in self.settings.items()},
+        }
+        self.stack_file.write_text(yaml.safe_dump(document))
+
+    @property
+    def stack_file(self) -> Path:
+        return self.folder / f"Pulumi.{STACK}.yaml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The user's environment without what would lead to another backend."""
+        return {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+
+    def make(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`make WORDS STACK=e2e`; its output is in the error when it fails."""
+        done = subprocess.run(
+            ["make", *words, f"STACK={STACK}", "ENGINE=hermetic"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+        )
+        assert not check or done.returncode == 0, f"make {' '.join(words)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        return done
+
+    def on(self, node: str, *command: str) -> str:
+        """Output of a command on a machine, over SSH as `make ssh` goes."""
+        done = subprocess.run(
+            [".venv/bin/python", "-m", "stacks.shell", "--stack", STACK, "--identity", ".flotilla/id_ed25519"]
+            + [node, "--", *command],
+            cwd=self.folder,
+            env=self.environment | self.backend,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def export(self) -> dict[str, Any]:
+        """The stack's deployment, as `stack export` gives it."""
+        done = subprocess.run(
+            ["bin/hermetic", "stack", "export", "--stack", STACK],
+            cwd=self.folder,
+            env=self.environment | self.backend,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    @property
+    def backend(self) -> dict[str, str]:
+        """The environment that the Makefile sets up."""
+        work = self.folder / ".flotilla"
+        return {
+            "PULUMI_BACKEND_URL": f"file://{work}/state",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(work / "passphrase"),
+        }
+
+
+def leftovers() -> list[str]:
+    """Containers, networks and volumes on the user's Docker that bear the stack's name."""
+    client = docker.from_env()
+    containers = [container.name for container in client.containers.list(all=True)]
+    networks = [network.name for network in client.networks.list()]
+    volumes = [volume.name for volume in client.volumes.list()]
+    return [str(name) for name in (*containers, *networks, *volumes) if str(name).startswith(PREFIX)]
+
+
+def fetch(url: str) -> tuple[int, str, dict[str, str]]:
+    """Status, text and headers of a GET; a refused connection is status 0."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own URL
+            return answer.status, answer.read().decode(errors="replace"), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace"), dict(error.headers)
+    except OSError:
+        return 0, "", {}
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
+    """Poll until the condition holds; the deadline is an error that says what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.5)
+
+
+def answering(url: str, header: str, attempts: int) -> set[str]:
+    """Values of a header over several requests: which tasks answer."""
+    found = [fetch(url) for _ in range(attempts)]
+    return {headers[header] for status, _, headers in found if status == 200 and header in headers}

@@ -1,0 +1,151 @@
+"""The whole way of a user on real Docker: up, both applications, no change, scale, lose a machine, interrupt, down."""
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(900)]
+
+WEB = "http://127.0.0.1:18080/"
+BLOG = "http://127.0.0.1:18081/"
+STATISTICS = "http://127.0.0.1:18404/"
+SETTINGS = {
+    "cloud": "local",
+    "network": {"machines": "10.61.0.0/24"},
+    "ssh": {"first_port": 22000},
+    "services": {"web": {"replicas": 3, "port": 18080}, "wordpress": {"replicas": 3, "port": 18081}},
+    "load_balancer": {"statistics_port": 18404},
+}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The stack, up; taken down at the end whatever happened."""
+    assert leftovers() == [], "an earlier run left these; remove them first"
+    made = Platform(tmp_path_factory.mktemp("project"), SETTINGS)
+    try:
+        yield made
+    finally:
+        made.make("down", check=False)
+
+
+def test_up_ends_with_nodes_services_and_urls(platform: Platform) -> None:
+    output = platform.make("up").stdout
+    assert len(re.findall(r"manager-\d\s.*ready", output)) == 3
+    assert len(re.findall(r"worker-\d\s.*ready", output)) == 2
+    assert re.search(r"wordpress\s.*3/3", output)
+    assert WEB in output
+    assert BLOG in output
+
+
+def test_web_answers_through_the_load_balancer_from_tasks_on_different_nodes(platform: Platform) -> None:
+    wait_for("the page", lambda: fetch(WEB)[0] == 200, 60)
+    wait_for("three tasks", lambda: len(answering(WEB, "X-Served-By", 12)) == 3, 60)
+    nodes = set(re.findall(r"(?:manager|worker)-\d", " ".join(fetch(WEB)[1] for _ in range(12))))
+    assert len(nodes) >= 2
+
+
+def test_wordpress_answers_with_a_finished_site(platform: Platform) -> None:
+    wait_for("the site", lambda: fetch(BLOG)[0] == 200, 120)
+    status, page, _ = fetch(BLOG)
+    assert status == 200
+    assert "Flotilla" in page
+    assert "wp-admin/install.php" not in page
+    wait_for("two tasks", lambda: len(answering(BLOG, "X-Served-By", 12)) >= 2, 60)
+
+
+def test_every_node_is_a_checked_backend(platform: Platform) -> None:
+    def up() -> int:
+        rows = fetch(f"{STATISTICS};csv")[1].splitlines()
+        return sum(row.startswith("web,server") and ",UP," in row for row in rows)
+
+    wait_for("five backends", lambda: up() == 5, 60)
+
+
+def test_a_second_up_changes_nothing(platform: Platform) -> None:
+    platform.make("up", "ARGS=--expect-no-changes")
+
+
+def test_a_refresh_finds_no_drift(platform: Platform) -> None:
+    platform.make("refresh", "ARGS=--expect-no-changes")
+    platform.make("up", "ARGS=--expect-no-changes")
+
+
+def test_the_state_is_private_and_holds_no_plain_secret(platform: Platform) -> None:
+    state = platform.folder / ".flotilla" / "state"
+    assert state.stat().st_mode & 0o077 == 0
+    texts = [path.read_text(errors="replace") for path in state.rglob("*") if path.is_file()]
+    assert texts
+    assert not any("SWMTKN" in text or "PRIVATE KEY" in text for text in texts)
+
+
+def test_the_private_key_of_the_user_is_nowhere_in_the_state(platform: Platform) -> None:
+    key = (platform.folder / ".flotilla" / "id_ed25519").read_text().splitlines()[2]
+    shown = str(platform.export())
+    assert key not in shown
+
+
+def test_three_replicas_become_five(platform: Platform) -> None:
+    platform.write(web={"replicas": 5})
+    output = platform.make("up").stdout
+    assert re.search(r"~ 1 updated", output)
+    wait_for("five tasks", lambda: len(answering(WEB, "X-Served-By", 30)) == 5, 60)
+
+
+def test_the_loss_of_a_manager_is_survived_and_healed(platform: Platform) -> None:
+    machine = docker.from_env().containers.get(f"{PREFIX}-manager-1")
+    machine.kill()
+    wait_for("the site without it", lambda: fetch(WEB)[0] == 200 and fetch(BLOG)[0] == 200, 90)
+    machine.start()
+    wait_for(
+        "the manager back",
+        lambda: len(re.findall("Reachable|Leader", platform.on("manager-2", "docker", "node", "ls"))) == 3,
+        90,
+    )
+    platform.make("up", "ARGS=--expect-no-changes")
+
+
+def test_a_killed_engine_loses_nothing(platform: Platform) -> None:
+    platform.write(web={"replicas": 2})
+    process = subprocess.Popen(
+        ["bin/hermetic", "up", "--stack", STACK, "--yes", "--skip-preview"],
+        cwd=platform.folder,
+        env=platform.environment | platform.backend,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    deadline = time.monotonic() + 60
+    for line in process.stdout:
+        if "updating" in line or time.monotonic() > deadline:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    cancelled = subprocess.run(
+        ["bin/hermetic", "cancel", "--stack", STACK, "--yes"],
+        cwd=platform.folder,
+        env=platform.environment | platform.backend,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert cancelled.returncode == 0, cancelled.stderr
+    platform.make("up")
+    platform.make("up", "ARGS=--expect-no-changes")
+
+
+def test_down_leaves_nothing(platform: Platform) -> None:
+    platform.make("down")
+    assert leftovers() == []
+    assert not (platform.folder / ".flotilla" / "state").exists()
+    assert not (platform.folder / ".flotilla" / "passphrase").exists()
+    assert "encryptionsalt" not in Path(platform.stack_file).read_text()

@@ -1,0 +1,143 @@
+"""A recorded program as a graph: resources with their parents and dependencies, and questions that tests ask of it."""
+
+import base64
+import binascii
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tests.graph.record import SECRET, SENTINEL, SIGNATURE
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+_DEADLINE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One registration, as the monitor saw it."""
+
+    urn: str
+    request: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        return self.request["type"]
+
+    @property
+    def name(self) -> str:
+        return self.request["name"]
+
+    @property
+    def custom(self) -> bool:
+        return self.request.get("custom", False)
+
+    @property
+    def parent(self) -> str:
+        return self.request.get("parent", "")
+
+    @property
+    def provider(self) -> str:
+        return self.request.get("provider", "")
+
+    @property
+    def deleted_with(self) -> str:
+        return self.request.get("deletedWith", "")
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return self.request.get("object", {})
+
+    @property
+    def dependencies(self) -> set[str]:
+        """URNs that must exist first, the provider among them."""
+        provider = {self.provider.rpartition("::")[0]} if self.provider else set[str]()
+        return set(self.request.get("dependencies", [])) | provider
+
+
+class Graph:
+    """All registrations of one run of the program."""
+
+    def __init__(self, recorded: dict[str, Any]) -> None:
+        self.resources = [Resource(item["urn"], item) for item in recorded["requests"]]
+        self.outputs: dict[str, dict[str, Any]] = recorded["outputs"]
+
+    @cached_property
+    def by_urn(self) -> dict[str, Resource]:
+        return {resource.urn: resource for resource in self.resources}
+
+    def of_type(self, kind: str) -> list[Resource]:
+        return [resource for resource in self.resources if resource.type == kind]
+
+    def named(self, name: str) -> Resource:
+        (found,) = [resource for resource in self.resources if resource.name == name]
+        return found
+
+    def reachable(self, urn: str) -> set[str]:
+        """All URNs that the resource waits for, directly or not."""
+        seen: set[str] = set()
+        waiting = [urn]
+        while waiting:
+            for dependency in self.by_urn[waiting.pop()].dependencies:
+                if dependency not in seen:
+                    seen.add(dependency)
+                    waiting.append(dependency)
+        return seen
+
+    @cached_property
+    def edges(self) -> int:
+        return sum(len(resource.dependencies) for resource in self.resources)
+
+    @cached_property
+    def depth(self) -> int:
+        """Length of the longest path of dependencies."""
+        depths: dict[str, int] = {}
+        # Registrations come after what they depend on, so one pass in order is enough.
+        for resource in self.resources:
+            depths[resource.urn] = 1 + max((depths[urn] for urn in resource.dependencies), default=0)
+        return max(depths.values())
+
+
+def record(settings: dict[str, Any], mode: str, **environment: str) -> Graph:
+    """Run the program in a process of its own; `mode` is `applied` or `preview`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.graph.record"],
+        input=json.dumps({"settings": settings, "mode": mode}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_DEADLINE_SECONDS,
+        cwd=PROJECT,
+        env={**os.environ, "PULUMI_ERROR_OUTPUT_STRING": "1", **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return Graph(json.loads(done.stdout))
+
+
+def plain_texts(value: Any) -> Iterator[str]:
+    """Every text in a value on the wire that is outside of a secret, and what it says when it is base64."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET:
+            return
+        for key, item in value.items():
+            yield key
+            yield from plain_texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from plain_texts(item)
+    elif isinstance(value, str):
+        yield value
+        try:
+            yield base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return
+
+
+def leaks(value: Any) -> list[str]:
+    """Texts outside of secrets that hold a sentinel."""
+    return [text for text in plain_texts(value) if SENTINEL in text]

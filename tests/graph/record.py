@@ -1,0 +1,142 @@
+"""Runs the whole program once under mocks and prints what it registered, as JSON. A process of its own for each graph,
+because the SDK keeps state between programs and mocks can hang."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.mocks import MockEngine, MockMonitor, Mocks, MockSettings
+from pulumi.runtime.proto import resource_pb2
+
+from components.clouds.cloud import Image
+from components.clouds.local.cloud import LocalImages
+from stacks.deploy import deploy
+from stacks.load import Inputs, parse_settings
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SENTINEL = "sentinel-secret"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
+
+def secret(name: str) -> dict[str, str]:
+    """A secret on the wire whose value every test can look for."""
+    return {SIGNATURE: SECRET, "value": f"{SENTINEL}-{name}"}
+
+
+def computed(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The outputs that a provider would add, by resource type."""
+    tables: dict[str, Callable[[], dict[str, Any]]] = {
+        "tls:index/privateKey:PrivateKey": lambda: {
+            "privateKeyPem": secret(name),
+            "privateKeyOpenssh": secret(name),
+            "publicKeyOpenssh": PUBLIC_KEY + "\n",
+        },
+        "tls:index/selfSignedCert:SelfSignedCert": lambda: {"certPem": CERTIFICATE},
+        "tls:index/certRequest:CertRequest": lambda: {"certRequestPem": "request"},
+        "tls:index/locallySignedCert:LocallySignedCert": lambda: {"certPem": CERTIFICATE},
+        "random:index/randomPassword:RandomPassword": lambda: {"result": secret(name)},
+        "swarm:index:Host": lambda: {"hostname": name, "engineVersion": "20.10.24", "cpus": 1, "memory": 2**30},
+        "swarm:index:Cluster": lambda: {
+            "clusterId": "cluster-1",
+            "managerAddresses": ["10.60.0.11:2377"],
+            "workerToken": secret(name),
+            "managerToken": secret(name),
+            "unlockKey": secret(name),
+            "endpoint": "ssh://root@127.0.0.1:2211",
+            "endpointHostKey": PUBLIC_KEY,
+        },
+        "swarm:index:Node": lambda: {"nodeId": f"{name}-id", "hostname": name, "address": "10.60.0.11"},
+        "docker:index/secret:Secret": lambda: {"name": f"{name}-1234567"},
+        "docker:index/serviceConfig:ServiceConfig": lambda: {"name": f"{name}-1234567"},
+    }
+    added = tables[kind]() if kind in tables else {}
+    return {key: value for key, value in added.items() if key not in inputs}
+
+
+class NoMocks(Mocks):
+    """The SDK wants mocks; the recorder answers before they are asked."""
+
+    def new_resource(self, args: Any) -> Any:
+        raise NotImplementedError(args.name)
+
+    def call(self, args: Any) -> Any:
+        raise NotImplementedError(args.token)
+
+
+class Recorder(MockMonitor):
+    """A monitor that answers as the engine would and keeps every request."""
+
+    def __init__(self, *, preview: bool) -> None:
+        super().__init__(NoMocks())
+        self.preview = preview
+        self.requests: list[dict[str, Any]] = []
+        self.outputs: dict[str, Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802, ANN401 - the protocol's name and messages
+        urn = self.make_urn(request.parent, request.type, request.name)
+        record: dict[str, Any] = json_format.MessageToDict(request)
+        self.requests.append({"urn": urn, **record})
+        if not request.custom:
+            return resource_pb2.RegisterResourceResponse(urn=urn, object=request.object)
+        inputs = record.get("object", {})
+        answer = struct_pb2.Struct()
+        answer.update(inputs if self.preview else {**inputs, **computed(request.type, request.name, inputs)})
+        identity = "" if self.preview else f"{request.name}-id"
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=answer)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802, ANN401 - the protocol's name and messages
+        self.outputs[request.urn] = json_format.MessageToDict(request.outputs)
+        return empty_pb2.Empty()
+
+
+def fake_inputs(settings: dict[str, Any]) -> Inputs:
+    """The settings under test with files that need not exist."""
+    names = ("nginx", "mariadb", "wordpress", "haproxy")
+    return Inputs(
+        stack="dev",
+        settings=parse_settings(settings),
+        ssh_public_key=PUBLIC_KEY,
+        identity_file="/project/.flotilla/id_ed25519",
+        images=LocalImages(
+            machine="flotilla/machine:1",
+            registry="flotilla/registry-content:1",
+            haproxy="flotilla/haproxy:1",
+            services={name: Image(repository=name, digest="sha256:" + "0" * 64) for name in names},
+        ),
+        capabilities=("CAP_NET_ADMIN", "CAP_SYS_ADMIN"),
+    )
+
+
+def configure(recorder: Recorder) -> None:
+    """As `set_mocks` does, but without its root stack: the program makes its own, and outputs are registered on it."""
+    features = recorder.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures
+    settings = MockSettings(
+        monitor=recorder,
+        monitor_features=set(features),
+        engine=MockEngine(None),
+        project="flotilla",
+        stack="dev",
+        dry_run=recorder.preview,
+        organization="organization",
+        callbacks=None,
+    )
+    pulumi.runtime.configure(settings)
+
+
+def main() -> None:
+    """Settings and mode come as JSON on standard input."""
+    order = json.load(sys.stdin)
+    recorder = Recorder(preview=order["mode"] == "preview")
+    configure(recorder)
+    asyncio.run(pulumi.runtime.run_in_stack(lambda: deploy(fake_inputs(order["settings"]))))
+    json.dump({"requests": recorder.requests, "outputs": recorder.outputs}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
