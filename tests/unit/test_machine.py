@@ -102,7 +102,7 @@ def test_a_host_key_that_was_put_in_before_the_first_boot_stays() -> None:
 
 
 def test_no_locale_is_set_since_that_fails_without_the_package() -> None:
-    assert parsed(LOCAL)["locale"] is False
+    assert parsed(LOCAL)["locale"] == "false"
 
 
 def test_the_engines_settings_are_json_with_what_the_contract_names() -> None:
