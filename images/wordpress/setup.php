@@ -1,0 +1,72 @@
+<?php
+// Run once by every task before it answers: waits for the database, and installs the site under a lock of the database,
+// so that of several replicas one installs and the others wait for it.
+
+const WAIT_SECONDS = 110;
+const LOCK = 'flotilla-wordpress-install';
+
+function fail(string $reason): never {
+    fwrite(STDERR, "wordpress-start: $reason\n");
+    exit(1);
+}
+
+function connect(): mysqli {
+    $deadline = time() + WAIT_SECONDS;
+    do {
+        try {
+            return new mysqli(DB_HOST, DB_USER, DB_PASSWORD, DB_NAME);
+        } catch (mysqli_sql_exception $error) {
+            $reason = $error->getMessage();
+            usleep(500000);
+        }
+    } while (time() < $deadline);
+    fail('no database ' . DB_NAME . ' on ' . DB_HOST . ' within ' . WAIT_SECONDS . " s: $reason");
+}
+
+// In place of WordPress's own, which sends mail that nobody here could deliver.
+function wp_new_blog_notification($title, $url, $user, $password): void {
+}
+
+// A site without an administrator is one whose installation was killed: to install again completes it.
+function is_finished(): bool {
+    return is_blog_installed() && get_users(['role' => 'administrator', 'number' => 1, 'fields' => 'ID']) !== [];
+}
+
+function install(): void {
+    wp_install(
+        flotilla_setting('WORDPRESS_TITLE', 'Flotilla'),
+        flotilla_setting('WORDPRESS_ADMIN', 'admin'),
+        flotilla_setting('WORDPRESS_ADMIN_EMAIL', 'admin@example.invalid'),
+        true,
+        '',
+        flotilla_secret('WORDPRESS_ADMIN_PASSWORD_FILE')
+    );
+    is_finished() or fail('the installation did not make an administrator');
+    fwrite(STDERR, "wordpress-start: the site is installed\n");
+}
+
+define('WP_INSTALLING', true);
+$_SERVER['HTTP_HOST'] = 'localhost';
+$_SERVER['REQUEST_METHOD'] = 'GET';
+$_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
+try {
+    require '/etc/wordpress/config-default.php';
+} catch (RuntimeException $error) {
+    fail($error->getMessage());
+}
+mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
+$database = connect();
+$seconds = WAIT_SECONDS;
+$database->query("SELECT GET_LOCK('" . LOCK . "', $seconds)")->fetch_row()[0] == 1
+    or fail("another replica has held the lock of the installation for $seconds s");
+
+require '/usr/share/wordpress/wp-load.php';
+require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+if (!is_finished()) {
+    install();
+} elseif ((int) get_option('db_version') < $wp_db_version) {
+    wp_upgrade();
+    fwrite(STDERR, "wordpress-start: the tables are upgraded\n");
+}
+// The lock goes with the connection.
+$database->close();
