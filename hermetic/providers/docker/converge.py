@@ -110,6 +110,8 @@ def _reason(task: Task) -> str:
     status = task["Status"]
     if status["State"] == "running":
         return ""
+    if status["State"] == "complete":  # what the swarm also says of a task that its healthcheck ended politely
+        return "finished with exit code 0, of itself or because its healthcheck failed"
     return str(status.get("Err") or ("" if status["State"] in _ENDED else status.get("Message", "")))
 
 

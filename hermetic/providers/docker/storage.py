@@ -16,6 +16,7 @@ from hermetic.providers.driver import Driver, Operation, ProviderError
 
 _IN_USE = ("in use", "has active endpoints", "is in use by")
 _RELEASE_SECONDS = 60.0
+_ALLOCATION_SECONDS = 30.0
 _ACCEPTED = (400, 403, 409, 500)
 
 
@@ -39,10 +40,14 @@ class NetworkDriver(Driver):
                 attachable=planned["attachable"],
                 ingress=planned["ingress"],
             )
-        state = self.read(operation, answer["Id"], planned)
-        if state is None:
-            raise ProviderError(f"network {planned['name']} vanished right after it was made")
-        return answer["Id"], state
+            identity = str(answer["Id"])
+            # A swarm gives an overlay network its driver and addresses only after it has answered.
+            operation.wait_until(
+                lambda: bool(client.inspect_network(identity)["Driver"]),
+                f"the swarm to give network {planned['name']} its addresses",
+                _ALLOCATION_SECONDS,
+            )
+        return identity, self.read(operation, identity, planned) or planned
 
     def read(self, operation: Operation, identity: str, state: Values) -> Values | None:
         del operation
