@@ -1,5 +1,5 @@
-"""The base class of every component: it owns the type token, the names and options of children and the declared outputs,
-so that a component's own code says only what it makes."""
+"""The base class of every component: it owns the type token, the names and options of children and the declared
+outputs, so that a component's own code says only what it makes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -55,7 +55,7 @@ class Component(pulumi.ComponentResource):
             additional_secret_outputs=additional_secret_outputs,
         )
 
-    def publish(self, **outputs: Any) -> None:  # noqa: ANN401 - outputs are of any type
+    def publish(self, **outputs: Any) -> None:
         """Set the declared outputs as attributes and register them; a missing or undeclared one is an error."""
         if set(outputs) != set(self.declares):
             raise DeclaredOutputsError(
@@ -66,7 +66,7 @@ class Component(pulumi.ComponentResource):
         self.register_outputs({name: registrable(value) for name, value in outputs.items()})
 
 
-def registrable(value: Any) -> Any:  # noqa: ANN401 - outputs are of any type
+def registrable(value: Any) -> Any:
     """What of an output the engine can hold: resources by URN or id, and plain values; never whole Python objects."""
     if isinstance(value, pulumi.CustomResource):
         return value.id

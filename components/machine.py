@@ -264,8 +264,8 @@ def render_user_data(data: UserData) -> str:
     document = {
         **_login(data),
         **({"hostname": data.host_name} if data.host_name else {}),
-        # Without the package `locales`, setting one fails, and cloud-init would end in an error. A text: cloud-init means
-        # the same by it, and its schema allows nothing else.
+        # Without the package `locales`, setting one fails, and cloud-init would end in an error. As a text, since
+        # that is all that cloud-init's schema allows here.
         "locale": "false",
         **_packages(data.engine.package),
         "write_files": [_file(path, content) for path, content in _files(data).items()],

@@ -121,7 +121,7 @@ def _load_balancer(inputs: Inputs, plan: Plan, cloud: LocalCloud, routes: tuple[
     )
 
 
-def _node(machine: Machine) -> dict[str, pulumi.Input[str] | pulumi.Input[int]]:
+def _node(machine: Machine) -> dict[str, pulumi.Input[str] | pulumi.Input[int] | None]:
     """What `make status` and `make ssh` need to know of a machine."""
     return {
         "role": machine.spec.role,

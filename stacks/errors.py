@@ -6,6 +6,8 @@ import pulumi
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from stacks.patterns import EXAMPLES
+
 _VALUE_LENGTH = 60
 
 
@@ -39,27 +41,29 @@ def _own_words(field: str, value: str, message: str) -> str:
     return f"{field} is {value}: {message}"
 
 
+_BOUNDS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
+_KINDS = {
+    "int": "use a whole number",
+    "float": "use a number",
+    "bool": "use true or false",
+    "string_type": "use text",
+    "model": "use a mapping of settings",
+    "dict": "use a mapping of settings",
+}
+
+
 def _expected(kind: str, context: dict[str, Any], message: str) -> str:
     """What would be right, in words that say what to write."""
-    bounds = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
-    for bound, words in bounds.items():
+    for bound, words in _BOUNDS.items():
         if bound in context:
             return f"use {words} {context[bound]}"
     if kind == "literal_error":
         return f"use {context['expected']}"
-    if kind.startswith(("int", "float")):
-        return "use a number"
-    if kind.startswith("bool"):
-        return "use true or false"
-    if kind == "string_type":
-        return "use text"
-    if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return "use a mapping of settings"
     if kind == "string_pattern_mismatch":
-        return f"it has to look like {context['pattern']}"
-    return message
+        return EXAMPLES[context["pattern"]]
+    return next((words for beginning, words in _KINDS.items() if kind.startswith(beginning)), message)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - whatever the user wrote
+def _shown(value: Any) -> str:
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"

@@ -36,9 +36,7 @@ def ensure_identity() -> None:
     if shutil.which("ssh-keygen") is None:
         raise FilesError("ssh-keygen is not on PATH; install the package openssh-client")
     _IDENTITY.unlink(missing_ok=True)
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flotilla", "-f", str(_IDENTITY)], check=True
-    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flotilla", "-f", str(_IDENTITY)], check=True)
 
 
 def ensure_stack(stack: str, engine: str) -> None:

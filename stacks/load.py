@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
@@ -34,7 +34,7 @@ class Inputs:
 
 class _BuiltImage(BaseModel):
     model_config = ConfigDict(frozen=True)
-    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    digest: str
 
 
 class _BuiltImages(BaseModel):
@@ -73,7 +73,7 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
 def read_settings() -> Settings:
     """The settings among Pulumi's configuration, which holds one key `flotilla:<section>` for each section."""
     prefix = f"{pulumi.get_project()}:"
-    raw = {key.removeprefix(prefix): _parsed(value) for key, value in CONFIG.items() if key.startswith(prefix)}
+    raw = {key.removeprefix(prefix): _parsed(value) for key, value in CONFIG.get().items() if key.startswith(prefix)}
     return parse_settings(raw)
 
 
@@ -85,7 +85,7 @@ def parse_settings(raw: dict[str, Any]) -> Settings:
         raise SettingsError(describe(error)) from None
 
 
-def _parsed(value: str) -> Any:  # noqa: ANN401 - JSON
+def _parsed(value: str) -> Any:
     """Pulumi hands structured values over as JSON and plain ones as text."""
     try:
         return json.loads(value)

@@ -48,7 +48,7 @@ def make_plan(stack: str, settings: Settings) -> Plan:
 def _plan(stack: str, settings: Settings) -> Plan:
     warnings = check_manager_count(settings.managers.count)
     addresses = _addresses(settings)
-    specs = tuple(_specs(settings, addresses))
+    specs = tuple(_specs(settings))
     _check_nodes(settings, specs)
     _check_ports(settings, specs)
     _check_services(settings, addresses, specs)
@@ -77,7 +77,7 @@ def _names(settings: Settings) -> tuple[str, ...]:
     return (*node_names(MANAGER, settings.managers.count), *node_names(WORKER, settings.workers.count))
 
 
-def _specs(settings: Settings, addresses: AddressPlan) -> Iterator[MachineSpec]:
+def _specs(settings: Settings) -> Iterator[MachineSpec]:
     groups: tuple[tuple[Role, int, MachineGroup], ...] = (
         (MANAGER, settings.managers.count, settings.managers),
         (WORKER, settings.workers.count, settings.workers),
@@ -124,13 +124,17 @@ def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
     balancer = settings.load_balancer
     check_host_ports(
         [
-            *(HostPort(owner=f"services.{name}.port", port=port, address=balancer.address)
-              for name, port in published.items()),
-            HostPort(
-                owner="load_balancer.statistics_port", port=balancer.statistics_port, address=balancer.address
+            *(
+                HostPort(owner=f"services.{name}.port", port=port, address=balancer.address)
+                for name, port in published.items()
             ),
-            *(HostPort(owner=f"ssh.first_port: port of {spec.name}", port=settings.ssh.first_port + host_number(spec.name))
-              for spec in specs),
+            HostPort(owner="load_balancer.statistics_port", port=balancer.statistics_port, address=balancer.address),
+            *(
+                HostPort(
+                    owner=f"ssh.first_port: port of {spec.name}", port=settings.ssh.first_port + host_number(spec.name)
+                )
+                for spec in specs
+            ),
         ]
     )
 

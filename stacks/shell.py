@@ -21,7 +21,9 @@ def find(machines: list[Node], name: str) -> Node:
     for node in machines:
         if node.name == name:
             return node
-    raise StackError(f"NODE is {name!r}: there is no such machine; there is {', '.join(node.name for node in machines)}")
+    raise StackError(
+        f"NODE is {name!r}: there is no such machine; there is {', '.join(node.name for node in machines)}"
+    )
 
 
 def main() -> int:
@@ -39,7 +41,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     words = [*ssh_command(node, arguments.identity), *arguments.command]
-    os.execvp(words[0], words)  # noqa: S606 - no shell is the point
+    return os.execvp(words[0], words)  # noqa: S606 - no shell is the point
 
 
 if __name__ == "__main__":

@@ -140,6 +140,8 @@ def parse_network(text: str, *, field: str) -> IPv4Network:
         raise PlanError(
             field=field, value=text, problem="no IPv4 network", fix="write address and prefix, such as 10.60.0.0/24"
         ) from None
+    if "/" not in text:
+        raise PlanError(field=field, value=text, problem="no prefix length", fix=f"write one, such as {text}/24")
     if str(network) != text:
         raise PlanError(field=field, value=text, problem="not a network's own address", fix=f"use {network}")
     for use, special in _NOT_FOR_NETWORKS.items():

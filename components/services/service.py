@@ -150,9 +150,7 @@ class SwarmService(Component):
             log_driver=docker.ServiceTaskSpecLogDriverArgs(name="local", options={"max-size": "10m", "max-file": "3"}),
         )
 
-    def _container(
-        self, args: SwarmServiceArgs, image: pulumi.Output[str]
-    ) -> docker.ServiceTaskSpecContainerSpecArgs:
+    def _container(self, args: SwarmServiceArgs, image: pulumi.Output[str]) -> docker.ServiceTaskSpecContainerSpecArgs:
         return docker.ServiceTaskSpecContainerSpecArgs(
             image=image,
             env=dict(args.environment),

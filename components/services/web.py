@@ -40,9 +40,7 @@ class Web(Component):
 
     def __init__(self, name: str, args: WebArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        overlay = Overlay(
-            self.child_name("overlay"), OverlayArgs(name="web", cluster=args.cluster), self.child()
-        )
+        overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="web", cluster=args.cluster), self.child())
         service = SwarmService(
             self.child_name("nginx"),
             SwarmServiceArgs(

@@ -59,12 +59,8 @@ class WordPress(Component):
         self._random = random.Provider(self.child_name("random"), opts=self.child())
         user_password = self._password("database-password")
         administrator_password = self._password("administrator-password")
-        overlay = Overlay(
-            self.child_name("overlay"), OverlayArgs(name="wordpress", cluster=args.cluster), self.child()
-        )
-        database = SwarmService(
-            self.child_name("database"), self._database(args, overlay, user_password), self.child()
-        )
+        overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="wordpress", cluster=args.cluster), self.child())
+        database = SwarmService(self.child_name("database"), self._database(args, overlay, user_password), self.child())
         service = SwarmService(
             self.child_name("site"),
             self._site(args, overlay, user_password, administrator_password),

@@ -13,7 +13,7 @@ import pulumi_docker as docker
 from components.component import Component
 from components.machine import Machine
 from components.swarm import resources as swarm
-from components.swarm.endpoint import docker_provider
+from components.swarm.endpoint import docker_provider, known_hosts_name
 
 Availability = Literal["active", "pause", "drain"]
 SWARM_PORT = 2377
@@ -58,9 +58,7 @@ class SwarmCluster(Component):
     def __init__(self, name: str, args: SwarmClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._args = args
-        self._plugin = swarm.Provider(
-            self.child_name("plugin"), identity_file=args.identity_file, opts=self.child()
-        )
+        self._plugin = swarm.Provider(self.child_name("plugin"), identity_file=args.identity_file, opts=self.child())
         hosts = {machine.spec.name: self._host(machine) for machine in args.machines}
         self._connections = [hosts[machine.spec.name].connection for machine in args.managers]
         cluster = self._cluster(hosts)
@@ -134,9 +132,3 @@ class SwarmCluster(Component):
             # With the cluster, not the machine: removing one machine must drain it, removing all must not.
             opts=self.child(provider=self._plugin, deleted_with=cluster),
         )
-
-
-def known_hosts_name(endpoint: str) -> str:
-    """`ssh://root@127.0.0.1:2211` as known_hosts writes it: `[127.0.0.1]:2211`."""
-    address, _, port = endpoint.rpartition("@")[2].partition(":")
-    return address if port in ("", "22") else f"[{address}]:{port}"

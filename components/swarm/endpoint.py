@@ -4,7 +4,9 @@ import pulumi
 import pulumi_docker as docker
 
 
-def ssh_options(identity_file: str, address: pulumi.Input[str], host_key: pulumi.Input[str]) -> pulumi.Output[list[str]]:
+def ssh_options(
+    identity_file: str, address: pulumi.Input[str], host_key: pulumi.Input[str]
+) -> pulumi.Output[list[str]]:
     """Options for the system's `ssh`: this key alone, this host key alone, no questions.
 
     `address` is `[host]:port` or `host`, as known_hosts writes it; `host_key` is `ssh-ed25519 AAAA…`. The host key
@@ -46,3 +48,9 @@ def docker_provider(
         ssh_opts=ssh_options(identity_file, known_as, host_key),
         opts=opts,
     )
+
+
+def known_hosts_name(endpoint: str) -> str:
+    """`ssh://root@127.0.0.1:2211` as known_hosts writes it: `[127.0.0.1]:2211`."""
+    address, _, port = endpoint.rpartition("@")[2].partition(":")
+    return address if port in ("", "22") else f"[{address}]:{port}"

@@ -69,7 +69,7 @@ class LocalCloud(Component):
         self._tls = tls.Provider(self.child_name("tls"), opts=self.child())
         network = self._network()
         registry = self._registry(network)
-        user_data = registry.authority.apply(lambda authority: self._user_data(authority))
+        user_data = registry.authority.apply(self._user_data)
         machines = tuple(self._instance(spec, network, user_data).machine for spec in args.specs)
         self.publish(
             machines=machines,

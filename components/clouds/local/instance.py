@@ -104,7 +104,7 @@ class Instance(Component):
                     name=args.network.network_name, ipv4_address=args.address, aliases=[NODES_ALIAS]
                 )
             ],
-            # pulumi-docker does not read `systempaths` back; an image's own HEALTHCHECK it does, although not asked for.
+            # pulumi-docker does not read `systempaths` back, but does read an image's own HEALTHCHECK.
             opts=self.child(provider=args.provider, ignore_changes=["securityOpts", "healthcheck"]),
         )
 

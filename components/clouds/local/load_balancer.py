@@ -17,7 +17,7 @@ from components.services.route import Route
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """`address` is the one in the machines' network, `listen` the one on the user's computer; `nodes` counts machines."""
+    """`address` is in the machines' network, `listen` on the user's computer; `nodes` counts the machines."""
 
     prefix: str
     image: str
