@@ -65,7 +65,7 @@ def test_an_overlay_with_a_subnet_of_its_own_meets_nothing_or_is_refused(explici
     wanted = {**dict.fromkeys(names), "explicit": explicit}
     plan = plan_addresses()
     subnet = IPv4Network(explicit)
-    meets = subnet.overlaps(plan.swarm_pool) or subnet.overlaps(plan.machine_network) or explicit == "10.0.0.0/8"
+    meets = subnet.overlaps(plan.swarm_pool) or subnet.overlaps(plan.machine_network)
     try:
         found = plan_addresses(overlay_subnets=wanted)
     except PlanError:
@@ -210,6 +210,18 @@ def test_the_fixed_addresses_of_the_default_network() -> None:
     assert plan.node_address("manager-9") == "10.60.0.19"
     assert plan.node_address("worker-1") == "10.60.0.51"
     assert plan.node_address("worker-204") == "10.60.0.254"
+
+
+def test_the_broadcast_address_is_no_nodes() -> None:
+    with pytest.raises(PlanError, match="no room for worker-205"):
+        plan_addresses().node_address("worker-205")
+
+
+def test_managers_never_run_into_the_workers() -> None:
+    plan = plan_addresses()
+    assert plan.node_address("manager-40") == "10.60.0.50"
+    with pytest.raises(PlanError, match=r"^node is 'manager-41': managers have 40 addresses; use a smaller number$"):
+        plan.node_address("manager-41")
 
 
 @given(st.sampled_from([1, 3, 5, 7, 9]), st.integers(0, 200))
