@@ -156,3 +156,8 @@ def plain_outputs(value: PropertyValue) -> PropertyValue:
 def output_dependencies(value: PropertyValue) -> set[str]:
     """URNs of all resources that the output values in here come from."""
     return {urn for item in walk(value) if is_output(item) for urn in item.get("dependencies") or []}
+
+
+def same_plain(old: PropertyValue, new: PropertyValue) -> bool:
+    """Equality that does not see the marks of secrets."""
+    return strip_secrets(old) == strip_secrets(new)

@@ -1,0 +1,257 @@
+"""One operation on a stack from begin to end: preview, up, refresh or destroy."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import grpc
+from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
+
+from hermetic.engine_service import EngineService
+from hermetic.events import Listener, Severity, Step
+from hermetic.executor import Executor, Failures, StepFailedError, StoppedError
+from hermetic.hooks import Callbacks, Hooks
+from hermetic.journal import Journal, Store
+from hermetic.monitor import Deployed, ResourceMonitor
+from hermetic.planner import PlanError, Planner, Targets
+from hermetic.plugins import CHANNEL_OPTIONS, PluginError, PluginHost, ProviderError
+from hermetic.program import Program, ProgramSettings
+from hermetic.registry import ProviderRegistry
+from hermetic.state import Deployment, ResourceState
+from hermetic.steps import Op
+from hermetic.urns import is_provider_type, provided_package
+
+# How long a program may take to end after the engine told it to.
+PROGRAM_GRACE = 10.0
+
+
+class Kind(StrEnum):
+    """The operations."""
+
+    UPDATE = "update"
+    REFRESH = "refresh"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for."""
+
+    kind: Kind
+    preview: bool
+    parallel: int
+    refresh: bool = False
+    targets: Targets = Targets()
+    continue_on_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where it happens: the project, its plugins, and who listens."""
+
+    deployed: Deployed
+    program_folder: Path
+    virtualenv: Path | None
+    plugin_paths: dict[str, Path]
+    listener: Listener
+
+
+class Operation:
+    """A running operation; `cancel` ends it early from another thread or a signal handler."""
+
+    def __init__(self, world: World, options: Options, base: Deployment, store: Store | None) -> None:
+        """Without a store (a preview) nothing is written."""
+        self._world = world
+        self._options = options
+        self._base = base
+        self._failures = Failures(continue_on_error=options.continue_on_error)
+        self._journal = Journal(base, store)
+        self._wake = threading.Event()
+        self.cancelled = False
+        self._host = PluginHost(
+            project_folder=world.deployed.folder, program_folder=world.program_folder, paths=world.plugin_paths,
+            virtualenv=world.virtualenv, report=self._report_plugin,
+        )  # fmt: skip
+        self._host.progress = lambda urn, line: world.listener.message(Severity.INFO, urn, line, ephemeral=True)
+        self._engine = EngineService(world.listener)
+        self._callbacks = Callbacks()
+        self._hooks = Hooks(self._callbacks, preview=options.preview)
+
+    def run(self) -> bool:
+        """Do it; whether all went well. The state is on disk in either case."""
+        self._server = grpc.server(ThreadPoolExecutor(self._threads(), "monitor"), options=CHANNEL_OPTIONS)
+        engine_pb2_grpc.add_EngineServicer_to_server(self._engine, self._server)
+        address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._host.engine_address = address
+        try:
+            self._work(address)
+        except (PlanError, PluginError, ProviderError) as error:
+            self._world.listener.message(Severity.ERROR, "", str(error))
+            self._failures.stop()
+        except (StepFailedError, StoppedError):
+            self._failures.any = True
+        finally:
+            self._journal.commit()
+            self._host.stop()
+            self._callbacks.close()
+            self._server.stop(grace=None).wait()
+        return not self._failures.any and not self._engine.errors
+
+    def cancel(self) -> None:
+        """Start no more steps, and ask the plugins to end what they are at."""
+        self.cancelled = True
+        self._failures.stop()
+        self._wake.set()
+        threading.Thread(target=self._host.cancel, daemon=True).start()
+
+    @property
+    def result(self) -> Deployment:
+        """The state after the operation."""
+        return self._journal.snapshot()
+
+    def _threads(self) -> int:
+        # The SDK sends up to four requests for each of `parallel`; each waits in a thread here.
+        return max(self._options.parallel * 4, 8) + 32
+
+    def _work(self, address: str) -> None:
+        registry = ProviderRegistry(self._host, self._base.resources, preview=self._options.preview)
+        monitor_door = _Door()
+        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor_door, self._server)
+        self._server.start()
+        if self._options.kind is Kind.REFRESH or self._options.refresh:
+            self._refresh(registry)
+        planner = self._planner(registry)
+        executor = self._executor(registry, planner.deleting)
+        if self._options.kind is Kind.UPDATE:
+            self._update(monitor_door, registry, planner, executor, address)
+        elif self._options.kind is Kind.DESTROY:
+            executor.run_deletions(planner.plan_destroy())
+
+    def _planner(self, registry: ProviderRegistry) -> Planner:
+        deployed = self._world.deployed
+        return Planner(
+            stack=deployed.stack, project=deployed.project, olds=self._base.resources, registry=registry,
+            listener=self._world.listener, failures=self._failures, targets=self._options.targets,
+            preview=self._options.preview,
+        )  # fmt: skip
+
+    def _executor(self, registry: ProviderRegistry, deleting: set[str]) -> Executor:
+        return Executor(
+            registry=registry, journal=self._journal, listener=self._world.listener, hooks=self._hooks,
+            failures=self._failures, preview=self._options.preview, parallel=self._options.parallel, deleting=deleting,
+        )  # fmt: skip
+
+    # -- update
+    def _update(
+        self, door: "_Door", registry: ProviderRegistry, planner: Planner, executor: Executor, address: str
+    ) -> None:
+        monitor = ResourceMonitor(
+            deployed=self._world.deployed, planner=planner, executor=executor, registry=registry, journal=self._journal,
+            hooks=self._hooks, callbacks=self._callbacks, listener=self._world.listener, failures=self._failures,
+            engine=self._engine, known_versions=_known_versions(self._base.resources), wake=self._wake,
+        )  # fmt: skip
+        door.open(monitor)
+        program = Program(self._program_settings(), address, self._world.listener.program_line)
+        exit_code: list[int] = []
+        watcher = threading.Thread(target=self._watch, args=(program, exit_code), daemon=True)
+        watcher.start()
+        while not (monitor.finished.is_set() or exit_code or self._failures.stopped.is_set()):
+            self._wake.wait()
+            self._wake.clear()
+        try:
+            if monitor.finished.is_set() and not self._failures.stopped.is_set() and not self._engine.errors:
+                executor.run_deletions(planner.plan_deletions())
+        finally:
+            monitor.may_end.set()
+            watcher.join(PROGRAM_GRACE)
+            program.stop()
+            watcher.join()
+        if exit_code[0] != 0 and not self._failures.any and not self._engine.errors:
+            self._world.listener.message(Severity.ERROR, "", f"the program ended with exit code {exit_code[0]}")
+        if exit_code[0] != 0 or not monitor.finished.is_set():
+            self._failures.any = True
+
+    def _watch(self, program: Program, exit_code: list[int]) -> None:
+        exit_code.append(program.wait())
+        self._wake.set()
+
+    def _program_settings(self) -> ProgramSettings:
+        deployed = self._world.deployed
+        return ProgramSettings(
+            project=deployed.project, stack=deployed.stack, organization=deployed.organization, root=deployed.folder,
+            folder=self._world.program_folder, virtualenv=self._world.virtualenv, config=deployed.config,
+            secret_keys=deployed.secret_keys, preview=deployed.preview, parallel=deployed.parallel,
+        )  # fmt: skip
+
+    # -- refresh
+    def _refresh(self, registry: ProviderRegistry) -> None:
+        """Read all objects, and go on from what they are now."""
+        executor = self._executor(registry, set())
+        steps = [
+            Step(Op.REFRESH, state.urn, state)
+            for state in self._base.resources
+            if self._options.targets.includes(state.urn) and not state.delete
+        ]
+        executor.run_refreshes(steps)
+        found = {id(step.old): step.new for step in steps}
+        resources = [found.get(id(state), state) for state in self._base.resources]
+        self._journal.rebase(without_gone(resources))
+        self._journal.commit()
+        if self._failures.any:
+            raise StoppedError
+
+    def _report_plugin(self, plugin: str, line: str) -> None:
+        self._world.listener.message(Severity.DEBUG, "", f"{plugin}: {line}")
+
+
+class _Door(resource_pb2_grpc.ResourceMonitorServicer):
+    """Lets the monitor's calls in once there is one: services are added before a server starts."""
+
+    def open(self, monitor: ResourceMonitor) -> None:
+        self._monitor = monitor
+
+    def __getattribute__(self, name: str) -> object:
+        if name in _MONITOR_CALLS:
+            return lambda request, context: getattr(self._monitor, name)(request, context)
+        return super().__getattribute__(name)
+
+
+_MONITOR_CALLS = frozenset(name for name in vars(resource_pb2_grpc.ResourceMonitorServicer) if name[0].isupper())
+
+
+def _known_versions(states: list[ResourceState]) -> dict[str, str]:
+    """The newest version of each plugin that the state was made with."""
+    found: dict[str, str] = {}
+    for state in states:
+        version = state.inputs.get("version")
+        if is_provider_type(state.type) and isinstance(version, str):
+            package = provided_package(state.type)
+            found[package] = max(found.get(package, version), version, key=_version_key)
+    return found
+
+
+def _version_key(version: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in version.replace("-", ".").split(".")]
+
+
+def without_gone(states: list[ResourceState | None]) -> list[ResourceState]:
+    """The entries that are left, without references to those that are gone."""
+    left = [state for state in states if state is not None]
+    urns = {state.urn for state in left}
+    return [_pruned(state, urns) for state in left]
+
+
+def _pruned(state: ResourceState, urns: set[str]) -> ResourceState:
+    properties = {
+        key: kept for key, each in state.property_dependencies.items() if (kept := [urn for urn in each if urn in urns])
+    }
+    return replace(
+        state,
+        parent=state.parent if state.parent in urns else "",
+        dependencies=[urn for urn in state.dependencies if urn in urns],
+        property_dependencies=properties,
+        deleted_with=state.deleted_with if state.deleted_with in urns else "",
+        replace_with=[urn for urn in state.replace_with if urn in urns],
+    )

@@ -1,0 +1,519 @@
+"""Turns registrations of the program into steps, and after the program what is left of the old state into deletions."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hermetic.events import Listener, Severity, Step
+from hermetic.executor import Failures, protected_message
+from hermetic.graph import DependencyGraph, needs
+from hermetic.plugins import CheckFailedError, DiffUnavailableError, PluginError, ProviderError
+from hermetic.property_paths import PathError, with_old_values
+from hermetic.registry import ProviderRegistry
+from hermetic.state import ResourceState
+from hermetic.steps import (
+    NO_DIFF,
+    Case,
+    Change,
+    Deletion,
+    Diff,
+    Op,
+    case_of,
+    change_of,
+    compare,
+    deletion_of,
+    same_value,
+    settled,
+    with_replace_on_changes,
+)
+from hermetic.urns import ROOT_TYPE, is_provider_type, make_urn, name_of, split_reference, type_of
+from hermetic.values import UNKNOWN, PropertyMap, contains_unknown, strip_secrets
+
+
+class PlanError(Exception):
+    """A registration that the engine refuses."""
+
+
+@dataclass(slots=True)
+class Alias:
+    """Another name that a resource may have in the old state: a URN, or what differs from the resource's own."""
+
+    urn: str = ""
+    name: str = ""
+    type: str = ""
+    stack: str = ""
+    project: str = ""
+    parent: str = ""
+    no_parent: bool = False
+
+
+@dataclass(slots=True)
+class Goal:
+    """What the program wants of one resource."""
+
+    type: str
+    name: str
+    custom: bool
+    parent: str = ""
+    inputs: PropertyMap = field(default_factory=dict)
+    dependencies: list[str] = field(default_factory=list)
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
+    provider: str = ""
+    protect: bool | None = None
+    retain_on_delete: bool | None = None
+    deleted_with: str = ""
+    delete_before_replace: bool | None = None
+    ignore_changes: list[str] = field(default_factory=list)
+    replace_on_changes: list[str] = field(default_factory=list)
+    replace_with: list[str] = field(default_factory=list)
+    replacement_trigger: Any = None
+    additional_secret_outputs: list[str] = field(default_factory=list)
+    aliases: list[Alias] = field(default_factory=list)
+    import_id: str = ""
+    custom_timeouts: dict[str, float] = field(default_factory=dict)
+    hooks: dict[str, list[str]] = field(default_factory=dict)
+    hide_diff: list[str] = field(default_factory=list)
+    source_position: str = ""
+
+
+@dataclass(slots=True)
+class Plan:
+    """The steps of one registration and the state they end in; a resource that is skipped has neither."""
+
+    urn: str
+    steps: list[Step] = field(default_factory=list)
+    state: ResourceState | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The resources that the user named; without any, all are meant."""
+
+    urns: frozenset[str] = frozenset()
+    with_dependents: bool = False
+
+    def includes(self, urn: str) -> bool:
+        return not self.urns or urn in self.urns or is_provider_type(type_of(urn)) or type_of(urn) == ROOT_TYPE
+
+
+class Planner:
+    """Knows the old state and all that was registered so far.
+
+    Provider calls for different resources run at the same time; what is known of all is changed under one lock.
+    """
+
+    def __init__(
+        self, *, stack: str, project: str, olds: Iterable[ResourceState], registry: ProviderRegistry, listener: Listener,
+        failures: Failures, targets: Targets, preview: bool,
+    ) -> None:  # fmt: skip
+        self._stack = stack
+        self._project = project
+        self._registry = registry
+        self._listener = listener
+        self._failures = failures
+        self._targets = targets
+        self._preview = preview
+        self._lock = threading.RLock()
+        self.all_olds = list(olds)
+        self._graph = DependencyGraph(self.all_olds)
+        self._olds = {state.urn: state for state in self.all_olds if not state.delete}
+        self._registered: set[str] = set()
+        self._seen: set[str] = set()
+        self._replaced: set[str] = set()
+        self._skipped: set[str] = set()
+        self._targeted = set(targets.urns)
+        self.renamed: dict[str, str] = {}
+        self._old_names: dict[str, str] = {}
+        # Deleted in this deployment: by a cascade, or after the program.
+        self.deleting: set[str] = set()
+        self._deleted_first: set[int] = set()
+
+    # -- registrations
+    def plan(self, goal: Goal) -> Plan:
+        """The steps for a registration; raises PlanError where the user has to change something."""
+        urn, old = self._claim(goal)
+        with self._lock:
+            recreating = urn in self.deleting or (old is not None and old.urn in self.deleting)
+        targeted = self._is_targeted(urn, goal)
+        case = case_of(
+            exists=old is not None, custom=goal.custom, external=old is not None and old.external, recreating=recreating,
+            targeted=targeted, import_id=goal.import_id, known_id=(old.import_id or old.id) if old else "",
+        )  # fmt: skip
+        if case is Case.SKIP:
+            self._skipped.add(urn)
+            return Plan(urn)
+        if case is Case.KEEP and old is not None:
+            self._note_seen(old)
+            return Plan(urn, [Step(Op.SAME, urn, old, old)], old)
+        self._refuse_skipped_needs(urn, goal)
+        new = self._new_state(goal, urn)
+        if case in {Case.IMPORT, Case.IMPORT_REPLACEMENT}:
+            return self._plan_import(goal, old, new, replacing=case is Case.IMPORT_REPLACEMENT)
+        fresh = old is None or case in {Case.RECREATE, Case.ADOPT}
+        new.inputs = self._check(goal, new, None if fresh or old is None else old)
+        failed_needs = self._failed_needs(goal)
+        if failed_needs:
+            return self._plan_after_failure(urn, old)
+        return self._plan_case(case, goal, old, new)
+
+    def _plan_case(self, case: Case, goal: Goal, old: ResourceState | None, new: ResourceState) -> Plan:
+        urn = new.urn
+        if old is None:
+            return Plan(urn, [Step(Op.CREATE, urn, None, new)], new)
+        if case is Case.COMPARE:
+            return Plan(urn, self._compare(goal, old, new), new)
+        self._note_seen(old)
+        with self._lock:
+            self._replaced.add(urn)
+        later = case is Case.ADOPT
+        steps = [
+            Step(Op.CREATE_REPLACEMENT, urn, old, new, delete_old_later=later),
+            Step(Op.REPLACE, urn, old, new),
+        ]
+        return Plan(urn, steps if later else steps[::-1], new)
+
+    def _plan_after_failure(self, urn: str, old: ResourceState | None) -> Plan:
+        """What depends on a failed resource stays as it is."""
+        self._failures.urns.add(urn)
+        if old is None:
+            return Plan(urn, failed=True)
+        self._note_seen(old)
+        return Plan(urn, [Step(Op.SAME, urn, old, old)], old, failed=True)
+
+    def _failed_needs(self, goal: Goal) -> bool:
+        failed = self._failures.urns
+        if not failed:
+            return False
+        provider = split_reference(goal.provider)[0] if goal.provider else ""
+        return not failed.isdisjoint({*goal.dependencies, goal.parent, goal.deleted_with, provider})
+
+    def plan_read(self, goal: Goal, identity: str) -> Plan:
+        """The steps for an object that the program only looks at."""
+        urn, old = self._claim(goal)
+        new = self._new_state(goal, urn)
+        new.id, new.external, new.property_dependencies = identity, True, {}
+        if old is not None and not old.external and old.id != identity:
+            self._note_seen(old)
+            with self._lock:
+                self._replaced.add(urn)
+            read = Step(Op.READ_REPLACEMENT, urn, old, new, delete_old_later=True)
+            return Plan(urn, [read, Step(Op.REPLACE, urn, old, new)], new)
+        if old is not None:
+            self._note_seen(old)
+        return Plan(urn, [Step(Op.READ, urn, old, new)], new)
+
+    def _claim(self, goal: Goal) -> tuple[str, ResourceState | None]:
+        """The URN of a registration, which nothing else may have, and its entry in the old state."""
+        urn = self._urn(goal.parent, goal.type, goal.name)
+        with self._lock:
+            if urn in self._registered:
+                raise PlanError(f"Duplicate resource URN '{urn}'; try giving it a unique name")
+            if urn in self._seen:
+                raise PlanError(f"Duplicate resource alias '{urn}': another resource was registered with this alias")
+            self._registered.add(urn)
+            for name in (urn, *self._aliases_of(goal)):
+                old = self._olds.get(name)
+                if old is None:
+                    continue
+                if name != urn:
+                    self._take_over(urn, name)
+                return urn, old
+        return urn, None
+
+    def _take_over(self, urn: str, alias: str) -> None:
+        if alias in self._registered:
+            raise PlanError(f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}': a resource with that URN is registered too")
+        if alias in self.renamed:
+            raise PlanError(
+                f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' conflicting with resource with URN "
+                f"'{self.renamed[alias]}'"
+            )
+        self.renamed[alias] = urn
+        self._old_names[urn] = alias
+
+    def _aliases_of(self, goal: Goal) -> list[str]:
+        """All old names of a resource: its own aliases, and what it was called under an old name of its parent."""
+        found: dict[str, None] = {}
+        for alias in goal.aliases:
+            found.setdefault(self._alias_urn(goal, alias))
+        old_parent = self._old_names.get(goal.parent)
+        if old_parent is not None:
+            found.setdefault(self._inherited(goal.parent, old_parent, goal.name, goal.type))
+            for alias in goal.aliases:
+                urn = self._alias_urn(goal, alias)
+                found.setdefault(self._inherited(goal.parent, old_parent, name_of(urn), type_of(urn)))
+        return list(found)
+
+    def _alias_urn(self, goal: Goal, alias: Alias) -> str:
+        if alias.urn:
+            return alias.urn
+        parent = "" if alias.no_parent else alias.parent or goal.parent
+        return make_urn(
+            stack=alias.stack or self._stack, project=alias.project or self._project, parent=parent,
+            type_token=alias.type or goal.type, name=alias.name or goal.name,
+        )  # fmt: skip
+
+    def _inherited(self, parent: str, old_parent: str, name: str, type_token: str) -> str:
+        # Children are often called after their parent: then they were called after its old name.
+        prefix = name_of(parent)
+        if name.startswith(prefix):
+            name = name_of(old_parent) + name[len(prefix) :]
+        return self._urn(old_parent, type_token, name)
+
+    def _urn(self, parent: str, type_token: str, name: str) -> str:
+        return make_urn(stack=self._stack, project=self._project, parent=parent, type_token=type_token, name=name)
+
+    def _new_state(self, goal: Goal, urn: str) -> ResourceState:
+        return ResourceState(
+            urn=urn, type=goal.type, custom=goal.custom, inputs=goal.inputs, parent=goal.parent, protect=bool(goal.protect),
+            dependencies=list(goal.dependencies), provider=goal.provider, property_dependencies=goal.property_dependencies,
+            additional_secret_outputs=goal.additional_secret_outputs, custom_timeouts=goal.custom_timeouts,
+            import_id=goal.import_id, retain_on_delete=bool(goal.retain_on_delete), deleted_with=goal.deleted_with,
+            replace_with=goal.replace_with, ignore_changes=goal.ignore_changes, replace_on_changes=goal.replace_on_changes,
+            replacement_trigger=goal.replacement_trigger, hide_diff=goal.hide_diff, resource_hooks=goal.hooks,
+            source_position=goal.source_position,
+        )  # fmt: skip
+
+    def _note_seen(self, old: ResourceState) -> None:
+        with self._lock:
+            self._seen.add(old.urn)
+
+    def _is_targeted(self, urn: str, goal: Goal) -> bool:
+        if self._targets.includes(urn):
+            return True
+        if not self._targets.with_dependents:
+            return False
+        provider = split_reference(goal.provider)[0] if goal.provider else ""
+        with self._lock:
+            if self._targeted.isdisjoint({*goal.dependencies, goal.parent, provider}):
+                return False
+            self._targeted.add(urn)
+        return True
+
+    def _refuse_skipped_needs(self, urn: str, goal: Goal) -> None:
+        missing = sorted(self._skipped.intersection({*goal.dependencies, goal.parent, goal.deleted_with}))
+        if missing:
+            raise PlanError(
+                f"resource '{urn}' depends on '{missing[0]}' which was not specified in --target list: "
+                "add it to the targets, or leave the targets out once"
+            )
+
+    # -- inputs and differences
+    def _check(self, goal: Goal, new: ResourceState, old: ResourceState | None) -> PropertyMap:
+        """The inputs as the provider wants them; without an old entry its defaults are made anew."""
+        if not goal.custom:
+            return goal.inputs
+        olds, news = None, goal.inputs
+        if old is not None:
+            olds = old.inputs
+            try:
+                news = with_old_values(goal.inputs, old.inputs, goal.ignore_changes)
+            except PathError as error:
+                raise PlanError(f"{new.urn}: {error}") from error
+        try:
+            if is_provider_type(goal.type):
+                return self._registry.check(new.urn, olds, news)
+            return self._registry.client(new.provider).check(new.urn, olds, news)
+        except CheckFailedError as error:
+            raise PlanError(_check_message(new, error)) from error
+        except (ProviderError, PluginError) as error:
+            raise PlanError(str(error)) from error
+
+    def _compare(self, goal: Goal, old: ResourceState, new: ResourceState) -> list[Step]:
+        """The steps for a resource that exists."""
+        try:
+            diff = self._diff(goal, old, new)
+        except (ProviderError, PluginError) as error:
+            raise PlanError(str(error)) from error
+        diff = with_replace_on_changes(diff, goal.replace_on_changes)
+        change = change_of(diff, unhealthy=bool(old.init_errors), delete_before_replace=goal.delete_before_replace)
+        self._note_seen(old)
+        details = {"changed_keys": diff.changed_keys, "detailed": diff.detailed}
+        if change is Change.NONE:
+            return [Step(Op.SAME, new.urn, old, new)]
+        if change is Change.UPDATE:
+            if not diff.changes:
+                return [Step(Op.UPDATE, new.urn, old, new)]
+            return [Step(Op.UPDATE, new.urn, old, new, stable_keys=diff.stable_keys, **details)]
+        return self._replace(goal, old, new, diff, delete_first=change is Change.REPLACE_DELETE_FIRST)
+
+    def _replace(self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff, *, delete_first: bool) -> list[Step]:
+        urn = new.urn
+        if old.protect:
+            raise PlanError(protected_message(urn, "cannot be replaced because it is protected"))
+        if goal.import_id:
+            raise PlanError(
+                "previously-imported resources that still specify an ID may not be replaced; "
+                "please remove the `import` declaration from your program"
+            )
+        with self._lock:
+            self._replaced.update((urn, old.urn))
+        # The defaults that were taken over from the old object are made anew.
+        new.inputs = self._check(goal, new, None)
+        details = {"replace_keys": diff.replace_keys, "changed_keys": diff.changed_keys, "detailed": diff.detailed}
+        create = Step(Op.CREATE_REPLACEMENT, urn, old, new, delete_old_later=not delete_first, **details)
+        replacement = Step(Op.REPLACE, urn, old, new, **details)
+        if delete_first:
+            return [*self._cascade(old), replacement, create]
+        return [create, replacement]
+
+    def _diff(self, goal: Goal, old: ResourceState, new: ResourceState) -> Diff:
+        reason = self._reason_to_replace(goal, old)
+        if reason is not None:
+            return reason
+        if not goal.custom:
+            return Diff(changes=True) if compare(old.inputs, new.inputs) else NO_DIFF
+        if is_provider_type(goal.type):
+            return self._registry.diff(new.urn, old.inputs, old.outputs, new.inputs)
+        if self._registry.changed(old.provider, new.provider):
+            return Diff(changes=True, replace_keys=("provider",))
+        client = self._registry.client(new.provider)
+        try:
+            answer = client.diff(new.urn, old.id, old.inputs, old.outputs, new.inputs, goal.ignore_changes)
+        except DiffUnavailableError as error:
+            self._listener.message(Severity.WARNING, new.urn, str(error))
+            return Diff(changes=True)
+        return settled(answer, old.inputs, new.inputs)
+
+    def _reason_to_replace(self, goal: Goal, old: ResourceState) -> Diff | None:
+        """Reasons that need no provider: a trigger, or another resource that is replaced."""
+        trigger, last = strip_secrets(goal.replacement_trigger), strip_secrets(old.replacement_trigger)
+        if trigger is not None and (contains_unknown(trigger) or not same_value(last, trigger)):
+            return Diff(changes=True, forced=True)
+        with self._lock:
+            if not self._replaced.isdisjoint(goal.replace_with):
+                return Diff(changes=True, replace_keys=("replaceWith",))
+            if goal.deleted_with and goal.deleted_with in self._replaced:
+                return Diff(changes=True, replace_keys=("deletedWith",))
+        return None
+
+    def _cascade(self, root: ResourceState) -> list[Step]:
+        """Deletions that come before the creation of a replacement: of the old object, and of what cannot outlive it."""
+        with self._lock:
+            steps = [self._delete_first(each) for each in reversed(self.dependents_to_replace(root))]
+            self.deleting.add(root.urn)
+            self._deleted_first.add(id(root))
+            self._use_old_provider(root)
+            if not root.pending_replacement:
+                steps.append(Step(Op.DELETE_REPLACED, root.urn, root, awaits_replacement=True))
+        return steps
+
+    def _delete_first(self, state: ResourceState) -> Step:
+        self.deleting.add(state.urn)
+        self._deleted_first.add(id(state))
+        self._use_old_provider(state)
+        return Step(Op.DELETE_REPLACED, state.urn, state, awaits_replacement=True)
+
+    def dependents_to_replace(self, root: ResourceState) -> list[ResourceState]:
+        """Dependants that a change of the root would replace, in order of their dependencies."""
+        replacing = {root.urn}
+        found: list[ResourceState] = []
+        for state in self._graph.depending_on(root, self._registered.__contains__):
+            if id(state) not in self._deleted_first and not state.delete and self._must_be_replaced(state, replacing):
+                replacing.add(state.urn)
+                found.append(state)
+        return found
+
+    def _must_be_replaced(self, state: ResourceState, replacing: set[str]) -> bool:
+        """Whether an entry would be replaced when all that comes from replaced resources is unknown."""
+        if not state.custom or state.external:
+            return False
+        if state.provider and split_reference(state.provider)[0] in replacing:
+            return True
+        inputs = {
+            key: UNKNOWN if not replacing.isdisjoint(state.property_dependencies.get(key) or ()) else value
+            for key, value in state.inputs.items()
+        }
+        if inputs == state.inputs or is_provider_type(state.type):
+            return False
+        client = self._registry.client(state.provider)
+        return settled(client.diff(state.urn, state.id, state.inputs, state.outputs, inputs, []), state.inputs, inputs).replaces
+
+    def _plan_import(self, goal: Goal, old: ResourceState | None, new: ResourceState, *, replacing: bool) -> Plan:
+        new.id = goal.import_id
+        if old is not None:
+            self._note_seen(old)
+        if not replacing:
+            return Plan(new.urn, [Step(Op.IMPORT, new.urn, None, new, program_inputs=goal.inputs)], new)
+        with self._lock:
+            self._replaced.add(new.urn)
+        steps = [
+            Step(Op.IMPORT_REPLACEMENT, new.urn, old, new, delete_old_later=True, program_inputs=goal.inputs),
+            Step(Op.REPLACE, new.urn, old, new),
+        ]
+        return Plan(new.urn, steps, new)
+
+    # -- what is left
+    def plan_deletions(self) -> list[Step]:
+        """Deletions of what the program did not register, and of old objects of replaced resources."""
+        steps: list[Step] = []
+        for state in reversed(self.all_olds):
+            if id(state) in self._deleted_first and state.urn in self._registered:
+                continue
+            op = deletion_of(
+                Deletion(
+                    marked=state.delete,
+                    seen=state.urn in self._seen or state.urn in self.renamed,
+                    pending_replacement=state.pending_replacement,
+                )
+            )
+            if op is not None and self._targets.includes(state.urn):
+                steps.append(Step(op, state.urn, state))
+        return self.prepare_deletions(steps)
+
+    def prepare_deletions(self, steps: list[Step]) -> list[Step]:
+        """Note what goes, and have the providers ready that can delete it."""
+        self.deleting.update(step.urn for step in steps)
+        for step in steps:
+            self._use_old_provider(step.old_state)
+        return steps
+
+    def _use_old_provider(self, state: ResourceState) -> None:
+        if not state.custom or is_provider_type(state.type) or not state.provider:
+            return
+        try:
+            self._registry.client(state.provider)
+        except (ProviderError, PluginError) as error:
+            raise PlanError(f"{state.urn}: {error}") from error
+
+    def plan_destroy(self) -> list[Step]:
+        """Deletions of all, or of the targets and what cannot outlive them."""
+        wanted = self._destroy_targets() if self._targets.urns else None
+        steps = [
+            Step(Op.DELETE_REPLACED if state.delete else Op.REMOVE_PENDING_REPLACE if state.pending_replacement else Op.DELETE, state.urn, state)
+            for state in reversed(self.all_olds)
+            if wanted is None or state.urn in wanted
+        ]
+        return self.prepare_deletions(steps)
+
+    def _destroy_targets(self) -> set[str]:
+        wanted: set[str] = set()
+        for urn in sorted(self._targets.urns):
+            state = self._olds.get(urn)
+            if state is None:
+                raise PlanError(f"no resource named '{urn}' found: the --target is not in the state")
+            wanted.add(urn)
+            wanted.update(each.urn for each in self.dependents_to_replace(state))
+            if self._targets.with_dependents:
+                wanted.update(each.urn for each in self._graph.depending_on(state, lambda _: False))
+        for state in self.all_olds:
+            held = sorted(wanted.intersection(needs(state)))
+            if held and state.urn not in wanted:
+                raise PlanError(
+                    f"Resource '{state.urn}' depends on '{held[0]}' and would have to be destroyed too, but was not specified "
+                    "in --target list. Either include resource in --target list or pass --target-dependents to proceed."
+                )
+        return wanted
+
+
+def _check_message(state: ResourceState, error: CheckFailedError) -> str:
+    lines = [
+        f"{state.type} resource '{name_of(state.urn)}' has a problem: {reason}"
+        + (f". Examine values at '{name_of(state.urn)}.{name}'." if name else "")
+        for name, reason in error.failures
+    ]
+    return "\n".join(lines)
+
+

@@ -1,0 +1,77 @@
+"""Runs inside the program's own interpreter: the Pulumi program between a connected SDK and its exit code.
+
+It is started by the engine as text, so that neither the engine's modules nor its folder are in the program's way.
+"""
+
+import asyncio
+import ctypes
+import json
+import logging
+import os
+import runpy
+import signal
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+ALREADY_REPORTED = 32
+PR_SET_PDEATHSIG = 1
+
+
+def main(settings: dict[str, object]) -> int:
+    """Run the program; 0, or `ALREADY_REPORTED` after its error was told to the engine."""
+    _die_with_the_engine()
+    import pulumi
+    import pulumi.runtime
+
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(
+            monitor=str(settings["monitor"]), engine=str(settings["engine"]), project=str(settings["project"]),
+            stack=str(settings["stack"]), parallel=int(str(settings["parallel"])), dry_run=bool(settings["preview"]),
+            organization=str(settings["organization"]), root_directory=str(settings["root"]),
+        )
+    )  # fmt: skip
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    program = str(settings["program"])
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=int(str(settings["threads"]))))
+    try:
+        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _run(program)))
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        return ALREADY_REPORTED
+    except Exception as error:
+        pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(error, program))
+        return ALREADY_REPORTED
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _run(program: str) -> None:
+    runpy.run_path(program, run_name="__main__")
+
+
+def _user_traceback(error: BaseException, program: str) -> str:
+    """The traceback from the program on: how it was started is of no use to its author."""
+    folder = os.path.dirname(os.path.abspath(program)) + os.sep
+    trace = error.__traceback__
+    while trace is not None and not os.path.abspath(trace.tb_frame.f_code.co_filename).startswith(folder):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__)).rstrip("\n")
+
+
+def _die_with_the_engine() -> None:
+    """A killed engine must not leave a program behind that waits for it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    arguments = json.loads(sys.argv[1])
+    sys.argv = [str(arguments["program"])]
+    code = main(arguments)
+    # Threads of the SDK must not keep the process.
+    os._exit(code)
