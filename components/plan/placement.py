@@ -16,7 +16,7 @@ SMALLEST_MEMORY = 4 * MIB
 SMALLEST_CPUS = 0.001
 """SwarmKit's floor of a CPU limit."""
 
-PLAIN_KEYS = ("node.id", "node.hostname", "node.role", "node.platform.os", "node.platform.arch")
+PLAIN_KEYS = ("node.id", "node.ip", "node.hostname", "node.role", "node.platform.os", "node.platform.arch")
 LABEL_KEYS = ("node.labels.", "engine.labels.")
 
 _KEYS_IN_WORDS = (
@@ -25,6 +25,7 @@ _KEYS_IN_WORDS = (
 _EXPRESSION = re.compile(r"\s*([A-Za-z_][\w./-]*)\s*(==|!=)\s*(\S(?:.*\S)?)\s*", re.ASCII)
 _VALUE = re.compile(r"[A-Za-z0-9:_.*()?+\[\]\\^$|/\s-]+", re.ASCII)
 _ONE_NODE_KEYS = ("node.hostname", "node.id")
+_KNOWN_LATER = ("node.id", "node.ip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +121,9 @@ def _likely_key(key: str) -> str | None:
 def matches(constraint: Constraint, node: PlanNode) -> bool:
     """Whether the node satisfies the constraint, as SwarmKit compares: without regard to case, an absent label empty.
 
-    Ids exist only after the nodes do: a constraint on one is never a reason to say no.
+    Ids and addresses are the swarm's to know: a constraint on one is never a reason to say no.
     """
-    if constraint.key == "node.id":
+    if constraint.key in _KNOWN_LATER:
         return True
     same = _value_of(constraint.key, node).lower() == constraint.value.lower()
     return same == constraint.equal

@@ -43,6 +43,7 @@ NODES = (MANAGER_1, WORKER_1, WORKER_2)
         ("node.platform.arch == aarch64", []),
         ("engine.labels.storage == ssd", []),
         ("node.id == 2ivku8v2gvtg4", ["manager-1", "worker-1", "worker-2"]),
+        ("node.ip != 10.60.0.0/24", ["manager-1", "worker-1", "worker-2"]),
     ],
 )
 def test_a_constraint_leaves_the_nodes_that_swarm_would(constraint: str, names: list[str]) -> None:

@@ -22,6 +22,7 @@ from components.plan.sizes import GIB, KIB, MIB, format_size, parse_size
         (4194304, 4 * MIB),
         ("1t", 1024 * GIB),
         ("0", 0),
+        ("9007199254740993", 9007199254740993),  # more digits than a float has
     ],
 )
 def test_a_size_is_read_as_docker_reads_it(written: str | int, size: int) -> None:
