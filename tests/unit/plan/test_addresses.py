@@ -149,6 +149,10 @@ def test_the_subnet_that_a_refusal_names_is_accepted() -> None:
             "network.machines is 'here': no IPv4 network; write address and prefix, such as 10.60.0.0/24",
         ),
         (
+            {"machines": "10.60.0.0"},
+            "network.machines is '10.60.0.0': no prefix length; write one, such as 10.60.0.0/24",
+        ),
+        (
             {"machines": "127.0.0.0/24"},
             "network.machines is '127.0.0.0/24': overlaps 127.0.0.0/8, kept for loopback; use a part of 10.0.0.0/8",
         ),
