@@ -22,6 +22,7 @@ function flotilla_site_url(): string {
     if (!preg_match('/^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$/', $host)) {
         $host = 'localhost';
     }
+    $_SERVER['HTTP_HOST'] = $host;
     $secure = strtolower(trim(explode(',', $_SERVER['HTTP_X_FORWARDED_PROTO'] ?? '')[0])) === 'https';
     if ($secure) {
         $_SERVER['HTTPS'] = 'on';

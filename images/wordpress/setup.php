@@ -3,6 +3,7 @@
 // so that of several replicas one installs and the others wait for it.
 
 const WAIT_SECONDS = 110;
+const CONNECT_SECONDS = 3;
 const LOCK = 'flotilla-wordpress-install';
 
 function fail(string $reason): never {
@@ -14,7 +15,10 @@ function connect(): mysqli {
     $deadline = time() + WAIT_SECONDS;
     do {
         try {
-            return new mysqli(DB_HOST, DB_USER, DB_PASSWORD, DB_NAME);
+            $connection = mysqli_init();
+            $connection->options(MYSQLI_OPT_CONNECT_TIMEOUT, CONNECT_SECONDS);
+            $connection->real_connect(DB_HOST, DB_USER, DB_PASSWORD, DB_NAME);
+            return $connection;
         } catch (mysqli_sql_exception $error) {
             $reason = $error->getMessage();
             usleep(500000);
