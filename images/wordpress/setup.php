@@ -45,6 +45,9 @@ function install(): void {
         '',
         flotilla_secret('WORDPRESS_ADMIN_PASSWORD_FILE')
     );
+    // WordPress tries addresses with names by a request to itself, which nobody answers yet.
+    $GLOBALS['wp_rewrite']->set_permalink_structure('/%postname%/');
+    flush_rewrite_rules(false);
     is_finished() or fail('the installation did not make an administrator');
     fwrite(STDERR, "wordpress-start: the site is installed\n");
 }
