@@ -9,7 +9,7 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import docker
 import docker.errors
@@ -18,9 +18,8 @@ import requests
 
 from hermetic.providers.check import Values
 from hermetic.providers.driver import ProviderError
-
-if TYPE_CHECKING:
-    from plugins.swarm.ssh import DockerTunnel
+from hermetic.values import UNKNOWN
+from plugins.swarm.ssh import DockerTunnel, SshError, connect_docker
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _TIMEOUT = 60
@@ -33,7 +32,6 @@ class Connection:
     def __init__(self) -> None:
         self._configuration: Values = {}
         self._lock = threading.RLock()
-        self._client: docker.APIClient | None = None
         self._tunnel: DockerTunnel | None = None
         self._probed = False
 
@@ -69,11 +67,9 @@ class Connection:
 
     def close(self) -> None:
         with self._lock:
-            if self._client:
-                self._client.close()
             if self._tunnel:
                 self._tunnel.close()
-            self._client = self._tunnel = None
+            self._tunnel = None
 
     def registry_auth(self, image: str, override: Mapping[str, Any] | None = None) -> str:
         """The X-Registry-Auth header for an image: the resource's own `auth`, else the provider's for that registry."""
@@ -90,32 +86,26 @@ class Connection:
 
     def _open(self) -> docker.APIClient:
         with self._lock:
-            if self._client is None:
+            if self._tunnel is not None and not self._tunnel.alive:
+                self.close()
+            if self._tunnel is None:
                 try:
-                    self._client = self._connect()
-                except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+                    self._tunnel = self._connect()
+                except (SshError, docker.errors.DockerException, requests.exceptions.RequestException) as error:
                     raise ProviderError(f"failed to connect to the Docker daemon at {self.host}: {error}") from error
-            return self._client
-
-    def _connect(self) -> docker.APIClient:
-        if self.host.startswith("ssh://"):
-            from plugins.swarm.ssh import connect_docker  # noqa: PLC0415  most hosts are not reached over SSH
-
-            options = self._configuration.get("sshOpts") or []
-            self._tunnel = connect_docker(self.host, options, _TIMEOUT)
             return self._tunnel.client
-        return docker.APIClient(
-            base_url=self.host,
-            version="auto",
-            timeout=_TIMEOUT,
-            tls=self._tls(),
-            max_pool_size=_CONNECTIONS,
-        )
 
-    def _tls(self) -> docker.tls.TLSConfig | bool:
+    def _connect(self) -> DockerTunnel:
+        tls = self._tls()
+        if tls is None:
+            return connect_docker(self.host, self._configuration.get("sshOpts") or [], _TIMEOUT)
+        client = docker.APIClient(self.host, timeout=_TIMEOUT, tls=tls, max_pool_size=_CONNECTIONS)
+        return DockerTunnel(self.host, client)
+
+    def _tls(self) -> docker.tls.TLSConfig | None:
         folder = self._configuration.get("certPath")
         if not folder:
-            return False
+            return None
         path = Path(folder)
         return docker.tls.TLSConfig(
             client_cert=(str(path / "cert.pem"), str(path / "key.pem")), ca_cert=str(path / "ca.pem"), verify=True
@@ -124,7 +114,7 @@ class Connection:
     def _forget(self, client: docker.APIClient) -> None:
         """The next operation opens the way anew; one that others have opened since stays."""
         with self._lock:
-            if self._client is client:
+            if self._tunnel and self._tunnel.client is client:
                 self.close()
 
 
@@ -133,7 +123,8 @@ def decoded(configuration: Values) -> Values:
     read: Values = {}
     for name, value in configuration.items():
         nested = isinstance(value, str) and name in ("registryAuth", "sshOpts", "disableDockerDaemonCheck") and value
-        read[name] = json.loads(value) if nested else value
+        # In a preview the text can be one that is not known yet.
+        read[name] = json.loads(value) if nested and value != UNKNOWN else value
     return read
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import docker
 import docker.errors
+import requests
 
 from hermetic.providers.check import Values
 from hermetic.providers.docker.connection import Connection, explanation, is_gone
@@ -37,10 +38,15 @@ class ContainerDriver(Driver):
             identity = str(answer["Id"])
             try:
                 self._bring_up(operation, client, identity, planned)
-            except (ProviderError, docker.errors.APIError) as error:
+            except (ProviderError, docker.errors.APIError, requests.exceptions.RequestException) as error:
                 reason = explanation(error) if isinstance(error, docker.errors.APIError) else str(error)
-                _remove(operation, client, identity, planned)
-                raise ProviderError(f"container {planned['name']}: {reason}") from error
+                message = f"container {planned['name']}: {reason}"
+                try:
+                    self.delete(operation, identity, planned)
+                except ProviderError as left:
+                    also = f"{message}; it could not be removed again: {left}"
+                    raise PartlyDoneError(also, identity, planned) from error
+                raise ProviderError(message) from error
         return identity, self._read_back(operation, identity, planned)
 
     def _bring_up(self, operation: Operation, client: docker.APIClient, identity: str, planned: Values) -> None:

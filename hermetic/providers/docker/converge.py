@@ -15,6 +15,7 @@ from hermetic.providers.driver import Operation, ProviderError
 
 _LAST_LINES = 10
 _SETTLED_SECONDS = 2.0
+_STEADY_SECONDS = 1.0
 _POLL_SECONDS = 0.5
 _ENDED = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
 _STOPPED_STATES = {
@@ -33,9 +34,15 @@ class DidNotConvergeError(ProviderError):
 def wait_created(operation: Operation, client: docker.APIClient, identity: str, timeout: float, written: str) -> None:
     """Until as many tasks run as there are replicas; a task with a healthcheck runs when it is healthy."""
     wanted = _replicas(client.inspect_service(identity))
+    steady: frozenset[str] = frozenset()
+    since = time.monotonic()
 
     def running() -> bool:
-        return _all_running(operation, client, identity, wanted)
+        nonlocal steady, since
+        tasks = _running(operation, client, identity, wanted)
+        if tasks != steady:  # a command that ends at once is seen running too, now and then
+            steady, since = tasks, time.monotonic()
+        return len(tasks) >= wanted and time.monotonic() - since >= min(_STEADY_SECONDS, wanted)
 
     _wait(operation, client, identity, running, timeout, written)
 
@@ -51,7 +58,8 @@ def wait_updated(operation: Operation, client: docker.APIClient, identity: str, 
         if state in _STOPPED_STATES:
             why = causes(client, identity)
             raise ProviderError(f"{_STOPPED_STATES[state]}: {status.get('Message', '')}{why}")
-        running = _all_running(operation, client, identity, _replicas(service), state)
+        wanted = _replicas(service)
+        running = len(_running(operation, client, identity, wanted, state)) >= wanted
         # A change that needs no new tasks has no update status at all; give one that does the time to begin.
         settled = not state and time.monotonic() - begin > _SETTLED_SECONDS
         return running and (state == "completed" or settled)
@@ -77,14 +85,15 @@ def _wait(
         raise DidNotConvergeError(message + causes(client, identity)) from error
 
 
-def _all_running(
+def _running(
     operation: Operation, client: docker.APIClient, identity: str, wanted: int, state: str | None = None
-) -> bool:
+) -> frozenset[str]:
+    """The tasks that run now; how many is told."""
     tasks = client.tasks({"service": identity, "desired-state": "running"})
-    running = sum(task["Status"]["State"] == "running" for task in tasks)
+    running = frozenset(str(task["ID"]) for task in tasks if task["Status"]["State"] == "running")
     told = f" ({state.replace('_', ' ')})" if state else ""
-    operation.progress(f"{running}/{wanted} replicas running{told}")
-    return running >= wanted
+    operation.progress(f"{len(running)}/{wanted} replicas running{told}")
+    return running
 
 
 def _replicas(service: Mapping[str, Any]) -> int:

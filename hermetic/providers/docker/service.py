@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import docker
 import docker.errors
+import requests
 
 from hermetic.providers import durations
 from hermetic.providers.check import Values
 from hermetic.providers.docker.connection import Connection, explanation, is_gone
 from hermetic.providers.docker.converge import wait_created, wait_stopped, wait_updated
 from hermetic.providers.docker.service_spec import service_spec
-from hermetic.providers.docker.service_state import service_state
+from hermetic.providers.docker.service_state import service_state, unchanged_parts_kept
 from hermetic.providers.docker.wire import post
 from hermetic.providers.driver import Driver, Operation, PartlyDoneError, ProviderError
 
@@ -32,10 +33,18 @@ class ServiceDriver(Driver):
                 timeout = converge["timeout"]
                 try:
                     wait_created(operation, client, identity, durations.seconds(timeout), _written(timeout))
-                except (ProviderError, docker.errors.APIError):
-                    self.delete(operation, identity, planned)
+                except (ProviderError, docker.errors.APIError, requests.exceptions.RequestException) as error:
+                    self._take_back(operation, identity, planned, error)
                     raise
         return identity, self._read_back(operation, identity, planned)
+
+    def _take_back(self, operation: Operation, identity: str, planned: Values, cause: Exception) -> None:
+        """A service that did not converge goes; one that cannot be removed must at least be known."""
+        try:
+            self.delete(operation, identity, planned)
+        except ProviderError as error:
+            message = f"{cause}; it could not be removed again: {error}"
+            raise PartlyDoneError(message, identity, planned) from cause
 
     def read(self, operation: Operation, identity: str, state: Values) -> Values | None:
         del operation
@@ -72,10 +81,11 @@ class ServiceDriver(Driver):
     def _replace_spec(self, client: docker.APIClient, identity: str, planned: Values) -> None:
         """The swarm takes a spec only for the version it was read at, which its own bookkeeping may have raised."""
         for attempt in range(1, _ATTEMPTS + 1):
-            version = client.inspect_service(identity)["Version"]["Index"]
-            path = f"/services/{identity}/update"
+            found = client.inspect_service(identity)
+            spec = unchanged_parts_kept(found, service_spec(planned))
+            version = {"version": found["Version"]["Index"]}
             try:
-                post(client, path, service_spec(planned), {"version": version}, self._headers(planned))
+                post(client, f"/services/{identity}/update", spec, version, self._headers(planned))
             except docker.errors.APIError as error:
                 if "out of sequence" not in explanation(error) or attempt == _ATTEMPTS:
                     raise

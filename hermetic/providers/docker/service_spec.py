@@ -177,10 +177,11 @@ def _resources(resources: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not resources:
         return None
     limits, reservation = resources.get("limits"), resources.get("reservation")
-    return given(
+    amounts = given(
         Limits=_amounts(limits) if limits else None,
         Reservations=_amounts(reservation) | _generic(reservation.get("genericResources")) if reservation else None,
     )
+    return amounts or None
 
 
 def _amounts(amounts: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +221,7 @@ def _placement(placement: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not placement:
         return None
     descriptors = [preference.partition("=")[2] for preference in placement.get("prefs") or []]
-    return given(
+    placed = given(
         Constraints=placement.get("constraints") or None,
         Preferences=[{"Spread": {"SpreadDescriptor": descriptor}} for descriptor in descriptors] or None,
         MaxReplicas=placement.get("maxReplicas") or None,
@@ -230,3 +231,4 @@ def _placement(placement: Mapping[str, Any] | None) -> dict[str, Any] | None:
         ]
         or None,
     )
+    return placed or None

@@ -25,6 +25,20 @@ def service_state(found: Mapping[str, Any], state: Values) -> Values:
     }
 
 
+def unchanged_parts_kept(found: Mapping[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """A wanted spec with the parts that mean what the service has already in the service's own words.
+
+    To the swarm a default that is written out is another spec: it would restart every task for a new label.
+    """
+    kept, own = dict(wanted), found["Spec"]
+    if _task_state(own["TaskTemplate"], {}) == _task_state(wanted["TaskTemplate"], {}):
+        kept["TaskTemplate"] = own["TaskTemplate"]
+    if _endpoint_state(found) == _endpoint_state({**found, "Spec": wanted}):
+        kept.pop("EndpointSpec", None)
+        kept |= {"EndpointSpec": own["EndpointSpec"]} if "EndpointSpec" in own else {}
+    return kept
+
+
 def _mode_state(mode: Mapping[str, Any]) -> Values:
     replicated = mode.get("Replicated")
     return {

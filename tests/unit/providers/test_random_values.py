@@ -37,9 +37,7 @@ def test_a_password_has_its_length_and_a_hash_that_fits(provider: Start) -> None
     assert bcrypt.checkpw(plain["result"].encode(), plain["bcryptHash"].encode())
 
 
-@given(
-    lower=st.integers(0, 3), upper=st.integers(0, 3), numeric=st.integers(0, 3), special=st.integers(0, 3)
-)
+@given(lower=st.integers(0, 3), upper=st.integers(0, 3), numeric=st.integers(0, 3), special=st.integers(0, 3))
 def test_every_minimum_is_kept(lower: int, upper: int, numeric: int, special: int) -> None:
     drawn = text(length=12, minLower=lower, minUpper=upper, minNumeric=numeric, minSpecial=special)
     assert len(drawn) == 12

@@ -42,7 +42,7 @@ class Stubborn(Driver):
 
 def failing(failure: Exception) -> Package:
     rules = Rules(resource_type=VOLUME, computed=paths("mountpoint"))
-    return Package("docker", "0", {VOLUME: (rules, Stubborn(failure))}, lambda _: [], print, list, list)
+    return Package("docker", "0", {VOLUME: (rules, Stubborn(failure))}, lambda _: [], print, print, print)
 
 
 @pytest.fixture(name="failing_create")
@@ -133,7 +133,7 @@ def test_a_preview_asks_no_daemon_over_ssh(provider: Start) -> None:
         ({"nosuch": "x"}, "Examine values at 'docker.nosuch'"),
         ({"host": "gopher://x"}, "host is 'gopher://x': use unix://, tcp:// or ssh://"),
         ({"keyMaterial": "x"}, "keyMaterial is not supported"),
-        ({"sshOpts": '[1]'}, "Examine values at 'docker.sshOpts[0]'"),
+        ({"sshOpts": "[1]"}, "Examine values at 'docker.sshOpts[0]'"),
     ],
 )
 def test_a_wrong_configuration_is_refused(provider: Start, configuration: Values, reason: str) -> None:
