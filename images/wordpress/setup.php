@@ -31,9 +31,13 @@ function connect(): mysqli {
 function wp_new_blog_notification($title, $url, $user, $password): void {
 }
 
-// A site without an administrator is one whose installation was killed: to install again completes it.
+// A site without an address or an administrator is one whose installation was killed: to install again adds what is
+// missing, and takes nothing away.
 function is_finished(): bool {
-    return is_blog_installed() && get_users(['role' => 'administrator', 'number' => 1, 'fields' => 'ID']) !== [];
+    global $wpdb;
+    $wpdb->suppress_errors();
+    $address = $wpdb->get_var("SELECT option_value FROM $wpdb->options WHERE option_name = 'siteurl'");
+    return $address && get_users(['role' => 'administrator', 'number' => 1, 'fields' => 'ID']) !== [];
 }
 
 function install(): void {
@@ -52,6 +56,12 @@ function install(): void {
     fwrite(STDERR, "wordpress-start: the site is installed\n");
 }
 
+// WordPress ends a program that it refuses to go on with, and calls that a success.
+$finished = false;
+register_shutdown_function(function () use (&$finished): void {
+    $finished or exit(1);
+});
+
 define('WP_INSTALLING', true);
 $_SERVER['HTTP_HOST'] = 'localhost';
 $_SERVER['REQUEST_METHOD'] = 'GET';
@@ -67,6 +77,10 @@ $seconds = WAIT_SECONDS;
 $database->query("SELECT GET_LOCK('" . LOCK . "', $seconds)")->fetch_row()[0] == 1
     or fail("another replica has held the lock of the installation for $seconds s");
 
+if ($database->query("SHOW TABLES LIKE 'wp\\_%'")->num_rows > 0) {
+    // Else WordPress refuses to complete a site of which only some tables exist.
+    define('WP_REPAIRING', true);
+}
 require '/usr/share/wordpress/wp-load.php';
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 if (!is_finished()) {
@@ -77,3 +91,4 @@ if (!is_finished()) {
 }
 // The lock goes with the connection.
 $database->close();
+$finished = true;
