@@ -23,7 +23,7 @@ def deploy(inputs: Inputs) -> None:
     for warning in plan.warnings:
         pulumi.log.warn(warning)
     cloud = LocalCloud("local", _cloud(inputs, plan))
-    cluster = SwarmCluster("swarm", _cluster(inputs, cloud))
+    cluster = SwarmCluster("swarm", _cluster(inputs, plan, cloud))
     routes: list[Route] = []
     if web := settings.services.web:
         routes.append(
@@ -69,12 +69,12 @@ def _cloud(inputs: Inputs, plan: Plan) -> LocalCloudArgs:
     )
 
 
-def _cluster(inputs: Inputs, cloud: LocalCloud) -> SwarmClusterArgs:
+def _cluster(inputs: Inputs, plan: Plan, cloud: LocalCloud) -> SwarmClusterArgs:
     settings = inputs.settings
     return SwarmClusterArgs(
         machines=cloud.machines,
         identity_file=inputs.identity_file,
-        default_address_pools=(settings.network.overlays,),
+        default_address_pools=(str(plan.addresses.swarm_pool),),
         subnet_size=settings.network.overlay_prefix,
         data_path_port=settings.swarm.data_path_port,
         autolock=settings.swarm.autolock,

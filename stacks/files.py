@@ -114,7 +114,7 @@ def _run(engine: str, *words: str) -> str:
     """The engine's standard output; its own words are the error."""
     done = subprocess.run([engine, *words], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise FilesError(done.stderr.strip() or done.stdout.strip() or f"{engine} {' '.join(words)} failed")
+        raise FilesError((done.stderr or done.stdout).strip().removeprefix("error: ") or f"{words} failed")
     return done.stdout
 
 

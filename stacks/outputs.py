@@ -30,7 +30,7 @@ def read_outputs(engine: str, stack: str) -> dict[str, Any]:
     words = [engine, "stack", "output", "--json", "--stack", stack]
     done = subprocess.run(words, cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise StackError(done.stderr.strip() or done.stdout.strip())
+        raise StackError((done.stderr or done.stdout).strip().removeprefix("error: "))
     return json.loads(done.stdout)
 
 

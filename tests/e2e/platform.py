@@ -80,14 +80,15 @@ class Platform:
             check=False,
             timeout=COMMAND_SECONDS,
         )
-        assert not check or done.returncode == 0, f"make {' '.join(words)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        assert not check or done.returncode == 0, (
+            f"make {' '.join(words)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        )
         return done
 
     def on(self, node: str, *command: str) -> str:
         """Output of a command on a machine, over SSH as `make ssh` goes."""
         done = subprocess.run(
-            [".venv/bin/python", "-m", "stacks.shell", "--stack", STACK, "--identity", ".flotilla/id_ed25519"]
-            + [node, "--", *command],
+            [".venv/bin/python", "-m", "stacks.shell", "--stack", STACK, node, "--", *command],
             cwd=self.folder,
             env=self.environment | self.backend,
             capture_output=True,
@@ -132,7 +133,7 @@ def leftovers() -> list[str]:
 def fetch(url: str) -> tuple[int, str, dict[str, str]]:
     """Status, text and headers of a GET; a refused connection is status 0."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own URL
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return answer.status, answer.read().decode(errors="replace"), dict(answer.headers)
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace"), dict(error.headers)

@@ -78,7 +78,7 @@ class Recorder(MockMonitor):
         self.requests: list[dict[str, Any]] = []
         self.outputs: dict[str, Any] = {}
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802, ANN401 - the protocol's name and messages
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name and messages
         urn = self.make_urn(request.parent, request.type, request.name)
         record: dict[str, Any] = json_format.MessageToDict(request)
         self.requests.append({"urn": urn, **record})
@@ -90,7 +90,7 @@ class Recorder(MockMonitor):
         identity = "" if self.preview else f"{request.name}-id"
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=answer)
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802, ANN401 - the protocol's name and messages
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name and messages
         self.outputs[request.urn] = json_format.MessageToDict(request.outputs)
         return empty_pb2.Empty()
 

@@ -69,7 +69,7 @@ def test_every_component_registers_its_outputs(stack: str, mode: str) -> None:
     found = graph(stack, mode)
     components = [resource for resource in found.resources if not resource.custom and resource.type != STACK]
     assert [resource.name for resource in components if resource.urn not in found.outputs] == []
-    assert [name for name in (r.name for r in components if not 3 <= len(found.outputs[r.urn]) <= 6)] == []
+    assert [r.name for r in components if not 3 <= len(found.outputs[r.urn]) <= 6] == []
 
 
 @every_graph

@@ -14,7 +14,7 @@ from components.clouds.local.registry import Registry, RegistryArgs
 from components.component import Component
 from components.machine import EngineSettings, Machine, MachineSpec, UserData, render_user_data
 from components.naming import physical_name
-from components.plan.addresses import AddressPlan
+from components.plan.addresses import AddressPlan, host_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class LocalImages:
 @dataclass(frozen=True, kw_only=True)
 class LocalCloudArgs:
     """`prefix` begins every name on the user's Docker (`flotilla-dev`); `first_port` is the port on 127.0.0.1 that SSH
-    ports count from: the last octet of a machine's address is added, so that a port never moves to another machine."""
+    ports count from: the machine's host number is added, so that a port never moves to another machine."""
 
     prefix: str
     specs: tuple[MachineSpec, ...]
@@ -46,7 +46,7 @@ class LocalCloudArgs:
 
     def ssh_port(self, node: str) -> int:
         """The port on 127.0.0.1 that leads to the machine's sshd."""
-        return self.first_port + int(self.addresses.node_address(node).rpartition(".")[2])
+        return self.first_port + host_number(node)
 
 
 class LocalCloud(Component):
