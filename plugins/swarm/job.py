@@ -109,7 +109,7 @@ class Job(Resource):
             logs = _logs(managers, service_id, inputs.get("logLines", LOG_LINES))
             if task["Status"]["State"] != "complete":
                 raise SwarmError(_failure(name, task, logs))
-        except SwarmError:
+        except Exception:
             # A failed job leaves nothing, so that the next update runs it again.
             _remove(managers, service_id)
             raise
@@ -238,7 +238,8 @@ def _wait(operation: Operation, managers: Managers, service_id: str) -> Task:
 
 def _logs(managers: Managers, service_id: str, lines: int) -> list[str]:
     def read(client: "docker.APIClient") -> bytes:
-        return client.service_logs(service_id, stdout=True, stderr=True, follow=False, tail=str(lines))
+        pieces: Any = client.service_logs(service_id, stdout=True, stderr=True, follow=False, tail=str(lines))
+        return pieces if isinstance(pieces, bytes) else b"".join(pieces)
 
     if not lines:
         return []

@@ -70,7 +70,7 @@ class Node(Resource):
         try:
             node = managers.node(object_id)
         except NoManagerError as error:
-            if error.is_gone:
+            if error.is_gone or _is_out(operation, Connection.of(inputs["connection"])):
                 return None
             raise
         if node is None or _has_left(operation, node, inputs):
@@ -286,6 +286,15 @@ def _wait_for_role(operation: Operation, managers: Managers, node_id: str, conne
 
 def _is_the_last_manager(managers: Managers, node: Mapping[str, Any]) -> bool:
     return is_manager(node) and [one.node_id for one in managers.members()] == [node["ID"]]
+
+
+def _is_out(operation: Operation, connection: Connection) -> bool:
+    """Whether the machine itself says that it is in no swarm."""
+    try:
+        return _view(operation, connection).state == "inactive"
+    except (SshError, WrongHostKeyError, DaemonError) as error:
+        operation.warn(f"{connection.name} does not answer: {error}")
+        return False
 
 
 def _has_left(operation: Operation, node: Mapping[str, Any], inputs: Properties) -> bool:

@@ -84,7 +84,6 @@ class Operation:
         Errors of the kinds in `tolerate` count as "not yet"; the last one is told when the time is over, and so is
         what `said` gives.
         """
-        self.progress(f"waiting for {waiting_for}")
         interval, trouble = INTERVAL / 4, ""
         while True:
             try:
@@ -93,8 +92,7 @@ class Operation:
                 trouble = said()
             except tolerate as error:
                 trouble = str(error)
-            if trouble:
-                self.progress(f"waiting for {waiting_for}: {trouble}")
+            self.progress(f"waiting for {waiting_for}: {trouble}" if trouble else f"waiting for {waiting_for}")
             self.check(f"{waiting_for} ({trouble})" if trouble else waiting_for)
             self.pause(interval)
             interval = min(interval * 1.5, SLOWEST_INTERVAL)
