@@ -14,7 +14,6 @@ class Flag:
 
     name: str
     takes_value: bool = False
-    repeats: bool = False
 
 
 _SHORT = {
@@ -26,13 +25,13 @@ GLOBAL = (
     Flag("--color", takes_value=True), Flag("--help"),
 )  # fmt: skip
 _RUN = (
-    Flag("--yes"), Flag("--skip-preview"), Flag("--parallel", takes_value=True), Flag("--target", takes_value=True, repeats=True),
-    Flag("--show-secrets"), Flag("--expect-no-changes"), Flag("--message", takes_value=True), Flag("--continue-on-error"),
-    Flag("--suppress-outputs"), Flag("--refresh"), Flag("--target-dependents"),
+    Flag("--yes"), Flag("--skip-preview"), Flag("--parallel", takes_value=True), Flag("--target", takes_value=True),
+    Flag("--show-secrets"), Flag("--expect-no-changes"), Flag("--message", takes_value=True),
+    Flag("--continue-on-error"), Flag("--suppress-outputs"), Flag("--refresh"), Flag("--target-dependents"),
 )  # fmt: skip
 COMMANDS: Mapping[tuple[str, ...], tuple[Flag, ...]] = {
     ("preview",): (
-        Flag("--json"), Flag("--diff"), Flag("--parallel", takes_value=True), Flag("--target", takes_value=True, repeats=True),
+        Flag("--json"), Flag("--diff"), Flag("--parallel", takes_value=True), Flag("--target", takes_value=True),
         Flag("--target-dependents"), Flag("--refresh"), Flag("--expect-no-changes"), Flag("--show-secrets"),
         Flag("--suppress-outputs"), Flag("--message", takes_value=True), Flag("--continue-on-error"),
     ),
@@ -146,15 +145,16 @@ def _command(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
         return (), []
     first = _ALIASES.get(words[0], words[0])
     if (first,) not in COMMANDS:
+        known = ", ".join(sorted({command[0] for command in COMMANDS}))
         raise UsageError(
-            f'unknown command "{words[0]}": the hermetic engine has {", ".join(sorted({command[0] for command in COMMANDS}))}; '
-            "for others use the Pulumi CLI"
+            f'unknown command "{words[0]}": the hermetic engine has {known}; for others use the Pulumi CLI'
         )
     if first in _GROUPS and len(words) > 1:
         if (first, words[1]) not in COMMANDS:
             known = ", ".join(sorted(command[1] for command in COMMANDS if command[0] == first and len(command) > 1))
             raise UsageError(
-                f'unknown command "{first} {words[1]}": the hermetic engine has {first} {known}; for others use the Pulumi CLI'
+                f'unknown command "{first} {words[1]}": the hermetic engine has {first} {known}; '
+                "for others use the Pulumi CLI"
             )
         return (first, words[1]), words[2:]
     return (first,), words[1:]

@@ -6,8 +6,10 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from hermetic.arguments import COMMANDS, Arguments, UsageError, parse
+from hermetic.console import complain, say
 
 FAILED = 255
+_OPERATIONS = {("preview",), ("up",), ("refresh",), ("destroy",)}
 USAGE = """The hermetic engine runs a Pulumi program without the Pulumi CLI.
 
 Usage:  hermetic COMMAND [FLAGS]
@@ -25,36 +27,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return FAILED
     if arguments.has("--help") or not arguments.command:
-        print(USAGE.format(commands="\n".join(f"  {' '.join(command)}" for command in COMMANDS)))
+        say(USAGE.format(commands="\n".join(f"  {' '.join(command)}" for command in COMMANDS)))
         return 0
     try:
         if arguments.text("--cwd"):
             os.chdir(arguments.text("--cwd"))
         return _handler(arguments)(arguments)
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
+        complain("error: interrupted")
         return FAILED
     except Exception as error:
         if arguments.has("--debug"):
             traceback.print_exc()
-        print(f"error: {_told(error)}", file=sys.stderr)
+        complain(f"error: {_told(error)}")
         return FAILED
 
 
 def _handler(arguments: Arguments) -> Callable[[Arguments], int]:
     """The function for a command; only what it needs is imported."""
-    from hermetic import commands  # noqa: PLC0415
-    from hermetic.operations import cancel, run_operation, run_preview  # noqa: PLC0415
+    from hermetic import commands
 
+    if arguments.command in _OPERATIONS:
+        from hermetic import operations
+
+        return {
+            "preview": operations.run_preview,
+            "up": operations.run_operation,
+            "refresh": operations.run_operation,
+            "destroy": operations.run_operation,
+        }[arguments.command[0]]
     handlers: dict[tuple[str, ...], Callable[[Arguments], int]] = {
-        ("preview",): run_preview,
-        ("up",): run_operation,
-        ("refresh",): run_operation,
-        ("destroy",): run_operation,
-        ("cancel",): cancel,
+        ("cancel",): commands.cancel,
         ("stack",): commands.stack_show,
         ("stack", "init"): commands.stack_init,
         ("stack", "ls"): commands.stack_ls,
@@ -73,7 +79,7 @@ def _handler(arguments: Arguments) -> Callable[[Arguments], int]:
 
 def _told(error: Exception) -> str:
     """What a user is told: expected errors speak for themselves, others say what they are."""
-    from hermetic.commands import EXPECTED  # noqa: PLC0415
+    from hermetic.commands import EXPECTED
 
     if isinstance(error, EXPECTED):
         return str(error)

@@ -8,9 +8,10 @@ from typing import Any
 
 from hermetic.arguments import Arguments, UsageError
 from hermetic.backend import BackendError
-from hermetic.display import masked, shown
+from hermetic.console import say
 from hermetic.project import ProjectError, StackConfig, select_stack
 from hermetic.secrets import Crypter, SecretsError
+from hermetic.shown import masked, shown
 from hermetic.state import Deployment, StateError, export_from_json, export_to_json
 from hermetic.urns import ROOT_TYPE, name_of
 from hermetic.values import strip_secrets
@@ -33,7 +34,7 @@ def stack_init(arguments: Arguments) -> int:
     config.crypter()
     if not arguments.has("--no-select"):
         select_stack(workspace.project, stack.name)
-    print(f"Created stack '{stack.name}'")
+    say(f"Created stack '{stack.name}'")
     return 0
 
 
@@ -46,13 +47,13 @@ def stack_ls(arguments: Arguments) -> int:
     except ProjectError:
         current = ""
     if arguments.has("--json"):
-        print(json.dumps([_summary_document(each, current) for each in summaries], indent=2))
+        say(json.dumps([_summary_document(each, current) for each in summaries], indent=2))
         return 0
-    print(f"{'NAME':<30}{'LAST UPDATE':<28}RESOURCE COUNT")
+    say(f"{'NAME':<30}{'LAST UPDATE':<28}RESOURCE COUNT")
     for each in summaries:
         name = each.stack.name + ("*" if each.stack.name == current else "")
         count = "n/a" if each.resource_count is None else str(each.resource_count)
-        print(f"{name:<30}{each.last_update or 'n/a':<28}{count}")
+        say(f"{name:<30}{each.last_update or 'n/a':<28}{count}")
     return 0
 
 
@@ -83,13 +84,13 @@ def stack_show(arguments: Arguments) -> int:
     workspace = Workspace.open()
     stack = workspace.existing_stack(arguments)
     deployment = workspace.store(stack, workspace.config(stack).crypter()).load()
-    print(f"Current stack is {stack.name}:")
-    print(f"Current stack resources ({len(deployment.resources)}):")
+    say(f"Current stack is {stack.name}:")
+    say(f"Current stack resources ({len(deployment.resources)}):")
     for state in deployment.resources:
-        print(f"    {state.urn}" if arguments.has("--show-urns") else f"    {state.type}  {name_of(state.urn)}")
-    print(f"Current stack outputs ({len(_outputs(deployment))}):")
+        say(f"    {state.urn}" if arguments.has("--show-urns") else f"    {state.type}  {name_of(state.urn)}")
+    say(f"Current stack outputs ({len(_outputs(deployment))}):")
     for key, value in sorted(_outputs(deployment).items()):
-        print(f"    {key}  {shown(value)}")
+        say(f"    {key}  {shown(value)}")
     return 0
 
 
@@ -105,13 +106,19 @@ def stack_output(arguments: Arguments) -> int:
         if name not in outputs:
             raise CommandError(f"current stack does not have output property '{name}'")
         value = visible(outputs[name])
-        print(json.dumps(value, indent=2, ensure_ascii=False) if arguments.has("--json") or not isinstance(value, str) else value)
+        say(
+            json.dumps(value, indent=2, ensure_ascii=False)
+            if arguments.has("--json") or not isinstance(value, str)
+            else value
+        )
     elif arguments.has("--json"):
-        print(json.dumps({key: visible(value) for key, value in sorted(outputs.items())}, indent=2, ensure_ascii=False))
+        say(json.dumps({key: visible(value) for key, value in sorted(outputs.items())}, indent=2, ensure_ascii=False))
     else:
-        print(f"Current stack outputs ({len(outputs)}):")
+        say(f"Current stack outputs ({len(outputs)}):")
         for key, value in sorted(outputs.items()):
-            print(f"    {key}  {visible(value) if isinstance(visible(value), str) else json.dumps(visible(value), ensure_ascii=False)}")
+            say(
+                f"    {key}  {visible(value) if isinstance(visible(value), str) else json.dumps(visible(value), ensure_ascii=False)}"
+            )
     return 0
 
 
@@ -152,7 +159,7 @@ def stack_import(arguments: Arguments) -> int:
         deployment = export_from_json(document, crypter)
         _refuse_foreign(deployment, stack.name, workspace.project.name, force=arguments.has("--force"))
         workspace.store(stack, crypter).save(deployment)
-    print("Import complete.")
+    say("Import complete.")
     return 0
 
 
@@ -160,7 +167,9 @@ def _refuse_foreign(deployment: Deployment, stack: str, project: str, *, force: 
     prefix = f"urn:pulumi:{stack}::{project}::"
     foreign = [state.urn for state in deployment.resources if not state.urn.startswith(prefix)]
     if foreign and not force:
-        raise CommandError(f"resource '{foreign[0]}' is from a different stack than {stack}; pass --force to import it anyway")
+        raise CommandError(
+            f"resource '{foreign[0]}' is from a different stack than {stack}; pass --force to import it anyway"
+        )
 
 
 def stack_rm(arguments: Arguments) -> int:
@@ -168,12 +177,15 @@ def stack_rm(arguments: Arguments) -> int:
     workspace = Workspace.open()
     stack = workspace.existing_stack(arguments, named=_word(arguments))
     if not arguments.has("--yes"):
-        _confirm(arguments, f"This will permanently remove the '{stack.name}' stack! Please confirm by typing its name: ", stack.name)
-    with workspace.backend.lock(stack):
-        workspace.backend.remove(stack, force=arguments.has("--force"))
+        _confirm(
+            arguments,
+            f"This will permanently remove the '{stack.name}' stack! Please confirm by typing its name: ",
+            stack.name,
+        )
+    workspace.backend.remove(stack, force=arguments.has("--force"))
     if not arguments.has("--preserve-config"):
         workspace.config(stack).file.unlink(missing_ok=True)
-    print(f"Stack '{stack.name}' has been removed!")
+    say(f"Stack '{stack.name}' has been removed!")
     return 0
 
 
@@ -212,7 +224,7 @@ def config_get(arguments: Arguments) -> int:
     value = config.get(key, path=arguments.has("--path"), crypter=_crypter(config) if config.has_secrets() else None)
     if value is None:
         raise CommandError(f"configuration key '{key}' not found for stack '{stack.name}'")
-    print(json.dumps({"value": value}, indent=2) if arguments.has("--json") else value)
+    say(json.dumps({"value": value}, indent=2) if arguments.has("--json") else value)
     return 0
 
 
@@ -221,17 +233,21 @@ def config_list(arguments: Arguments) -> int:
     workspace = Workspace.open()
     config = workspace.config(workspace.existing_stack(arguments))
     show = arguments.has("--show-secrets")
-    values, secret_keys = config.runtime_values(_crypter(config)) if show else (config.masked_values(), _secret_keys(config))
+    values, secret_keys = (
+        config.runtime_values(_crypter(config)) if show else (config.masked_values(), _secret_keys(config))
+    )
     if arguments.has("--json"):
         document = {
-            key: {"secret": key in secret_keys} if key in secret_keys and not show else {"value": value, "secret": key in secret_keys}
+            key: {"secret": key in secret_keys}
+            if key in secret_keys and not show
+            else {"value": value, "secret": key in secret_keys}
             for key, value in values.items()
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        say(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
-    print(f"{'KEY':<32}VALUE")
+    say(f"{'KEY':<32}VALUE")
     for key, value in values.items():
-        print(f"{key.removeprefix(workspace.project.name + ':'):<32}{value}")
+        say(f"{key.removeprefix(workspace.project.name + ':'):<32}{value}")
     return 0
 
 
@@ -244,15 +260,28 @@ def _crypter(config: StackConfig) -> Crypter | None:
     return config.crypter() if config.salt is not None else None
 
 
-def version(arguments: Arguments) -> int:  # noqa: ARG001
-    """`version`."""
-    from hermetic.state import WRITER_VERSION  # noqa: PLC0415
+def cancel(arguments: Arguments) -> int:
+    """`cancel`: remove the locks of operations that ended without doing so."""
+    workspace = Workspace.open()
+    stack = workspace.existing_stack(arguments, named=arguments.words[0] if arguments.words else "")
+    holders = workspace.backend.cancel(stack)
+    for holder in holders:
+        say(f"removed the lock of {holder.user}@{holder.host} (pid {holder.pid}), taken at {holder.since}")
+    say(
+        f"The currently running update for '{stack.name}' has been canceled!"
+        if holders
+        else f"'{stack.name}' has no locks"
+    )
+    return 0
 
-    print(WRITER_VERSION)
+
+def version(arguments: Arguments) -> int:
+    """`version`."""
+    from hermetic.state import WRITER_VERSION
+
+    say(WRITER_VERSION)
     return 0
 
 
 def _word(arguments: Arguments) -> str:
     return arguments.words[0] if arguments.words else ""
-
-

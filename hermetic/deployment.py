@@ -2,12 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 import grpc
-from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
 from hermetic.engine_service import EngineService
 from hermetic.events import Listener, Severity, Step
@@ -18,6 +17,7 @@ from hermetic.monitor import Deployed, ResourceMonitor
 from hermetic.planner import PlanError, Planner, Targets
 from hermetic.plugins import CHANNEL_OPTIONS, PluginError, PluginHost, ProviderError
 from hermetic.program import Program, ProgramSettings
+from hermetic.protocol import engine_pb2_grpc, resource_pb2_grpc
 from hermetic.registry import ProviderRegistry
 from hermetic.state import Deployment, ResourceState
 from hermetic.steps import Op
@@ -43,7 +43,7 @@ class Options:
     preview: bool
     parallel: int
     refresh: bool = False
-    targets: Targets = Targets()
+    targets: Targets = field(default_factory=Targets)
     continue_on_error: bool = False
 
 
@@ -77,7 +77,7 @@ class Operation:
         self._host.progress = lambda urn, line: world.listener.message(Severity.INFO, urn, line, ephemeral=True)
         self._engine = EngineService(world.listener)
         self._callbacks = Callbacks()
-        self._hooks = Hooks(self._callbacks, preview=options.preview)
+        self._hooks = Hooks(self._callbacks, world.listener, preview=options.preview)
 
     def run(self) -> bool:
         """Do it; whether all went well. The state is on disk in either case."""
@@ -160,6 +160,10 @@ class Operation:
         while not (monitor.finished.is_set() or exit_code or self._failures.stopped.is_set()):
             self._wake.wait()
             self._wake.clear()
+        if not monitor.finished.is_set():
+            self._failures.stop()
+        # A plugin must not be stopped in the middle of an operation.
+        executor.wait_until_idle()
         try:
             if monitor.finished.is_set() and not self._failures.stopped.is_set() and not self._engine.errors:
                 executor.run_deletions(planner.plan_deletions())
@@ -168,10 +172,11 @@ class Operation:
             watcher.join(PROGRAM_GRACE)
             program.stop()
             watcher.join()
-        if exit_code[0] != 0 and not self._failures.any and not self._engine.errors:
+        silent = not self._engine.errors and not self._world.listener.failed and not self.cancelled
+        if (exit_code[0] != 0 or not monitor.finished.is_set()) and silent:
             self._world.listener.message(Severity.ERROR, "", f"the program ended with exit code {exit_code[0]}")
-        if exit_code[0] != 0 or not monitor.finished.is_set():
-            self._failures.any = True
+        if exit_code[0] != 0:
+            self._failures.stop()
 
     def _watch(self, program: Program, exit_code: list[int]) -> None:
         exit_code.append(program.wait())
@@ -190,7 +195,7 @@ class Operation:
         """Read all objects, and go on from what they are now."""
         executor = self._executor(registry, set())
         steps = [
-            Step(Op.REFRESH, state.urn, state)
+            Step(Op.REFRESH, state.urn, state, state)
             for state in self._base.resources
             if self._options.targets.includes(state.urn) and not state.delete
         ]

@@ -1,6 +1,5 @@
 """What the user sees of an operation: lines as things happen, messages gathered at the end, counts."""
 
-import json
 import sys
 import threading
 import time
@@ -10,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from hermetic.events import Severity, Step
+from hermetic.shown import shown
 from hermetic.state import ResourceState
 from hermetic.steps import Op
 from hermetic.urns import ROOT_TYPE, is_default_provider, name_of, type_of
-from hermetic.values import UNKNOWN, is_secret
-
-MASKED = "[secret]"
 
 # Sign, what is going on, what was done, and what a preview says; as the Pulumi CLI words it.
 _WORDS = {
@@ -31,7 +28,12 @@ _WORDS = {
     Op.REFRESH: ("~", "refreshing", "refreshed", "refresh"),
     Op.IMPORT: ("=", "importing", "imported", "import"),
     Op.IMPORT_REPLACEMENT: ("=>", "importing replacement", "imported replacement", "import replacement"),
-    Op.REMOVE_PENDING_REPLACE: ("~", "completing pending replace", "completed pending replace", "complete pending replace"),
+    Op.REMOVE_PENDING_REPLACE: (
+        "~",
+        "completing pending replace",
+        "completed pending replace",
+        "complete pending replace",
+    ),
 }
 _COLOURS = {"+": "32", "~": "33", "-": "31", "+-": "35", "++": "32", "--": "31", "=": "36", ">": "36"}
 _SUMMARY = {
@@ -198,9 +200,10 @@ class ProgressDisplay(Display):
     def on_failure(self, step: Step, message: str) -> None:
         sign, doing, _, planned = _WORDS[step.op]
         first = message.splitlines()[0] if message else ""
-        self._print(f" {self._sign(sign)} {_label(step.urn)} {self._red('**' + (planned if self._preview else doing) + ' failed**')} error: {first}")
+        what = self._red(f"**{planned if self._preview else doing} failed**")
+        self._print(f" {self._sign(sign)} {_label(step.urn)} {what} error: {first}")
 
-    def on_message(self, severity: Severity, urn: str, text: str, *, ephemeral: bool) -> None:  # noqa: ARG002
+    def on_message(self, severity: Severity, urn: str, text: str, *, ephemeral: bool) -> None:
         if severity is Severity.ERROR:
             return  # shown with the diagnostics, or with the step that failed
         step, _ = self._begun.get(urn, (None, 0.0))
@@ -212,7 +215,9 @@ class ProgressDisplay(Display):
 
     def _line(self, step: Step, word: str, elapsed: str) -> None:
         timing = "" if self._preview else f" ({elapsed})"
-        self._print(f" {self._sign(_WORDS[step.op][0])} {_label(step.urn)} {word}{timing} {_hint(step)}".rstrip(" ") + " ")
+        self._print(
+            f" {self._sign(_WORDS[step.op][0])} {_label(step.urn)} {word}{timing} {_hint(step)}".rstrip(" ") + " "
+        )
 
     def _elapsed(self, urn: str) -> str:
         begun = self._begun.get(urn)
@@ -227,7 +232,8 @@ class ProgressDisplay(Display):
         return f"\x1b[31m{text}\x1b[0m" if self._colour else text
 
     def _print(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+        self._out.write(f"{text}\n")
+        self._out.flush()
 
     def finish(self, *, show_outputs: bool, show_secrets: bool = False) -> None:
         """The parts after the last line of progress."""
@@ -290,7 +296,9 @@ def summary_lines(changes: Mapping[str, int], *, preview: bool) -> list[str]:
     lines: list[str] = []
     for op, (sign, done, planned) in _SUMMARY.items():
         if changes.get(op):
-            lines.append(f"{sign}{' ' if len(sign.strip()) == 2 else ''}{changes[op]} {f'to {planned}' if preview else done}")
+            lines.append(
+                f"{sign}{' ' if len(sign.strip()) == 2 else ''}{changes[op]} {f'to {planned}' if preview else done}"
+            )
     if changes.get("same"):
         lines.append(f"{changes['same']} unchanged")
     return lines
@@ -303,30 +311,8 @@ def output_lines(old: Mapping[str, Any], new: Mapping[str, Any], *, show_secrets
         if key not in new:
             lines.append(f"  - {key}: {shown(old[key], show_secrets=show_secrets)}")
             continue
-        sign = " " if key in old and old[key] == new[key] or not old else "~" if key in old else "+"
+        unchanged = not old or (key in old and old[key] == new[key])
+        sign = " " if unchanged else "~" if key in old else "+"
         before = f"{shown(old[key], show_secrets=show_secrets)} => " if sign == "~" else ""
         lines.append(f"  {sign} {key}: {before}{shown(new[key], show_secrets=show_secrets)}")
     return lines
-
-
-def masked(value: Any) -> Any:
-    """The value with `[secret]` for what is secret."""
-    if is_secret(value):
-        return MASKED
-    if isinstance(value, dict):
-        return {key: masked(item) for key, item in value.items()}
-    return [masked(item) for item in value] if isinstance(value, list) else value
-
-
-def shown(value: Any, *, show_secrets: bool = False) -> str:
-    """A value for the eye: secrets and unknowns by name."""
-    if is_secret(value):
-        return shown(value["value"]) if show_secrets else MASKED
-    if value == UNKNOWN:
-        return "[unknown]"
-    if isinstance(value, dict):
-        inner = ", ".join(f"{key}: {shown(item, show_secrets=show_secrets)}" for key, item in sorted(value.items()))
-        return f"{{{inner}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(shown(item, show_secrets=show_secrets) for item in value)}]"
-    return json.dumps(value, ensure_ascii=False)

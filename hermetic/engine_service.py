@@ -4,9 +4,9 @@ import threading
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from hermetic.events import Listener, Severity
+from hermetic.protocol import engine_pb2, engine_pb2_grpc
 
 _SEVERITIES = {
     engine_pb2.DEBUG: Severity.DEBUG,
@@ -26,7 +26,7 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         # Set when the program's complaints are only about the engine's own end.
         self.muted = threading.Event()
 
-    def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: ARG002, N802
+    def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         severity = _SEVERITIES.get(request.severity, Severity.INFO)
         if severity is Severity.ERROR:
             if self.muted.is_set():
@@ -35,13 +35,17 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         self._listener.message(severity, request.urn or self._root, request.message, ephemeral=request.ephemeral)
         return empty_pb2.Empty()
 
-    def GetRootResource(  # noqa: N802
-        self, request: engine_pb2.GetRootResourceRequest, context: grpc.ServicerContext  # noqa: ARG002
+    def GetRootResource(
+        self,
+        request: engine_pb2.GetRootResourceRequest,
+        context: grpc.ServicerContext,
     ) -> engine_pb2.GetRootResourceResponse:
         return engine_pb2.GetRootResourceResponse(urn=self._root)
 
-    def SetRootResource(  # noqa: N802
-        self, request: engine_pb2.SetRootResourceRequest, context: grpc.ServicerContext  # noqa: ARG002
+    def SetRootResource(
+        self,
+        request: engine_pb2.SetRootResourceRequest,
+        context: grpc.ServicerContext,
     ) -> engine_pb2.SetRootResourceResponse:
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()

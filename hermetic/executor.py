@@ -14,7 +14,7 @@ from hermetic.registry import ProviderRegistry
 from hermetic.state import ResourceState, timestamp
 from hermetic.steps import Op, settled
 from hermetic.urns import is_default_provider, is_provider_type
-from hermetic.values import UNKNOWN, secret, is_secret
+from hermetic.values import UNKNOWN, is_secret, secret
 
 # A timeout of zero leaves the duration to the provider.
 NO_TIMEOUT = 0.0
@@ -28,6 +28,10 @@ class StepFailedError(Exception):
     """A step failed; the display has told why."""
 
 
+class ProtectedError(Exception):
+    """A protected resource that was to be deleted: it stays, and all that it needs; the others go."""
+
+
 class Failures:
     """What went wrong so far, and whether to go on with the rest."""
 
@@ -37,11 +41,11 @@ class Failures:
         self.urns: set[str] = set()
         self.any = False
 
-    def add(self, urn: str) -> None:
-        """A failure of one resource."""
+    def add(self, urn: str, *, stop: bool = True) -> None:
+        """A failure of one resource; what is only refused stops nothing else."""
         self.any = True
         self.urns.add(urn)
-        if not self.continue_on_error:
+        if stop and not self.continue_on_error:
             self.stopped.set()
 
     def stop(self) -> None:
@@ -67,6 +71,8 @@ class Executor:
         self._parallel = parallel
         self._deleting = deleting
         self._places = threading.BoundedSemaphore(parallel)
+        self._running = 0
+        self._idle = threading.Condition()
         self._apply: dict[Op, Callable[[Step], None]] = {
             Op.SAME: self._same,
             Op.CREATE: self._create,
@@ -93,17 +99,35 @@ class Executor:
         for step in steps:
             self._run(step)
 
+    def wait_until_idle(self) -> None:
+        """Wait for the steps that are running; when nothing new may start, this is the end."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._running == 0)
+
     def _run(self, step: Step) -> None:
-        if self._failures.stopped.is_set():
-            raise StoppedError
+        with self._idle:
+            if self._failures.stopped.is_set():
+                raise StoppedError
+            self._running += 1
+        try:
+            self._carry_out(step)
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
+
+    def _carry_out(self, step: Step) -> None:
         self._listener.step_begins(step)
         partly: PartialError | None = None
         try:
             self._apply[step.op](step)
         except PartialError as error:
             partly = error
+        except ProtectedError as error:
+            self._fail(step, str(error), stop=False)
         except (ProviderError, PluginError) as error:
-            self._fail(step, str(error))
+            # A refresh looks at everything, also after something could not be looked at.
+            self._fail(step, str(error), stop=step.op is not Op.REFRESH)
         if step.new is not None:
             self._mark_secrets(step.new)
         if partly is not None:
@@ -113,9 +137,9 @@ class Executor:
             self._journal.commit()
         self._listener.step_ends(step)
 
-    def _fail(self, step: Step, message: str) -> None:
+    def _fail(self, step: Step, message: str, *, stop: bool = True) -> None:
         self._journal.commit()
-        self._failures.add(step.urn)
+        self._failures.add(step.urn, stop=stop)
         self._listener.step_fails(step, message)
         raise StepFailedError(message)
 
@@ -132,7 +156,7 @@ class Executor:
 
     def _create(self, step: Step) -> None:
         new = step.new_state
-        self._hooks.before("create", new.resource_hooks.get("before_create", ()), step)
+        self._hooks.before("create", new.resource_hooks.get("BeforeCreate", ()), step)
         partly: PartialError | None = None
         if new.custom:
             partly = self._operate(new, "creating", lambda: self._call_create(new))
@@ -145,7 +169,7 @@ class Executor:
             self._journal.touch()
         if partly is not None:
             raise partly
-        self._hooks.after("create", new.resource_hooks.get("after_create", ()), step)
+        self._hooks.after("create", new.resource_hooks.get("AfterCreate", ()), step)
 
     def _call_create(self, new: ResourceState) -> None:
         if is_provider_type(new.type):
@@ -170,7 +194,7 @@ class Executor:
     def _update(self, step: Step) -> None:
         old, new = step.old_state, step.new_state
         new.id, new.created, new.modified = old.id, old.created, timestamp()
-        self._hooks.before("update", new.resource_hooks.get("before_update", ()), step)
+        self._hooks.before("update", new.resource_hooks.get("BeforeUpdate", ()), step)
         partly: PartialError | None = None
         if new.custom:
             partly = self._operate(new, "updating", lambda: self._call_update(old, new))
@@ -178,7 +202,7 @@ class Executor:
         self._journal.add(new)
         if partly is not None:
             raise partly
-        self._hooks.after("update", new.resource_hooks.get("after_update", ()), step)
+        self._hooks.after("update", new.resource_hooks.get("AfterUpdate", ()), step)
 
     def _call_update(self, old: ResourceState, new: ResourceState) -> None:
         if is_provider_type(new.type):
@@ -192,9 +216,9 @@ class Executor:
     def _delete(self, step: Step) -> None:
         old = step.old_state
         if step.op is Op.DELETE and old.protect:
-            raise ProviderError(protected_message(old.urn, "cannot be deleted because it is protected"))
+            raise ProtectedError(protected_message(old.urn, "cannot be deleted because it is protected"))
         hooks = old.resource_hooks
-        self._hooks.before("delete", hooks.get("before_delete", ()), step)
+        self._hooks.before("delete", hooks.get("BeforeDelete", ()), step)
         if not self._preview and self._has_object(old):
             self._journal.begin(old, "deleting")
             try:
@@ -206,7 +230,7 @@ class Executor:
             self._journal.touch()
         else:
             self._journal.drop(old)
-        self._hooks.after("delete", hooks.get("after_delete", ()), step)
+        self._hooks.after("delete", hooks.get("AfterDelete", ()), step)
 
     def _has_object(self, old: ResourceState) -> bool:
         """Whether there is something to delete by a call."""
@@ -251,10 +275,14 @@ class Executor:
         if found is None:
             raise ProviderError(f"resource '{new.id}' does not exist")
         if found.inputs is None:
-            raise ProviderError(f"provider does not support importing resources; please try updating the '{client.package}' plugin")
+            raise ProviderError(
+                f"provider does not support importing resources; please try updating the '{client.package}' plugin"
+            )
         new.inputs = client.check(new.urn, found.inputs, step.program_inputs)
         diff = settled(
-            client.diff(new.urn, found.id, found.inputs, found.outputs, new.inputs, new.ignore_changes), found.inputs, new.inputs
+            client.diff(new.urn, found.id, found.inputs, found.outputs, new.inputs, new.ignore_changes),
+            found.inputs,
+            new.inputs,
         )
         if step.delete_old_later:
             step.old_state.delete = True
@@ -279,7 +307,6 @@ class Executor:
     def _refresh(self, step: Step) -> None:
         """Look at the object; `new` becomes None when it is gone."""
         old = step.old_state
-        step.new = old
         if not old.custom or is_provider_type(old.type) or old.pending_replacement:
             return
         client = self._client(old)
@@ -364,7 +391,7 @@ def _timeout(state: ResourceState, operation: str) -> float:
 def protected_message(urn: str, what: str) -> str:
     """Why nothing happens to a protected resource, and what to do about it."""
     return (
-        f"resource \"{urn}\" {what}. To unprotect the resource, remove the `protect` flag from the resource in your "
+        f'resource "{urn}" {what}. To unprotect the resource, remove the `protect` flag from the resource in your '
         "Pulumi program and run `pulumi up`"
     )
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import grpc
-from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
 
-from hermetic.events import Step
+from hermetic.events import Listener, Severity, Step
 from hermetic.plugins import CHANNEL_OPTIONS, ProviderError
+from hermetic.protocol import callback_pb2, callback_pb2_grpc, resource_pb2
 from hermetic.urns import name_of, type_of
 from hermetic.values import UNKNOWN, to_struct
 
@@ -37,7 +37,9 @@ class Callbacks:
     def call(self, callback: callback_pb2.Callback, request: bytes) -> bytes:
         """The answer; raises CallbackError."""
         try:
-            answer = self._stub(callback.target).Invoke(callback_pb2.CallbackInvokeRequest(token=callback.token, request=request))
+            answer = self._stub(callback.target).Invoke(
+                callback_pb2.CallbackInvokeRequest(token=callback.token, request=request)
+            )
         except grpc.RpcError as error:
             raise CallbackError(error.details() or str(error.code())) from error
         return answer.response
@@ -58,8 +60,9 @@ class Callbacks:
 class Hooks:
     """The registered hooks of one deployment."""
 
-    def __init__(self, callbacks: Callbacks, *, preview: bool) -> None:
+    def __init__(self, callbacks: Callbacks, listener: Listener, *, preview: bool) -> None:
         self._callbacks = callbacks
+        self._listener = listener
         self._preview = preview
         self._hooks: dict[str, Hook] = {}
 
@@ -94,8 +97,13 @@ class Hooks:
             error = answer.error
         except CallbackError as failure:
             error = str(failure)
-        if error and not (hook.ignore_errors or what.startswith("after")):
-            raise ProviderError(f"{what} hook {name!r} failed: {error}")
+        if not error:
+            return
+        words = f"{what} hook {name!r} failed: {error}"
+        if not hook.ignore_errors and what.startswith("before"):
+            raise ProviderError(words)
+        # What was done cannot be undone by a hook after it.
+        self._listener.message(Severity.WARNING, request.urn, words)
 
 
 def _request(step: Step, *, after: bool) -> resource_pb2.ResourceHookRequest:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import callback_pb2, resource_pb2, resource_pb2_grpc
 
+from hermetic.backend import BackendError
 from hermetic.engine_service import EngineService
 from hermetic.events import Listener, Severity
 from hermetic.executor import Executor, Failures, StepFailedError, StoppedError
@@ -19,6 +19,7 @@ from hermetic.hooks import CallbackError, Callbacks, Hook, Hooks
 from hermetic.journal import Journal
 from hermetic.planner import Goal, Plan, PlanError, Planner
 from hermetic.plugins import CheckFailedError, PluginError, ProviderError
+from hermetic.protocol import callback_pb2, resource_pb2, resource_pb2_grpc
 from hermetic.registry import ProviderRegistry, with_version
 from hermetic.requests import RequestError, answer_of, goal_of, read_goal_of
 from hermetic.state import ResourceState
@@ -39,7 +40,16 @@ SUPPORTED = (
 )
 # The names by which older SDKs ask for the same.
 SUPPORTED_NAMES = frozenset(
-    {"secrets", "resourceReferences", "outputValues", "aliasSpecs", "deletedWith", "replaceWith", "transforms", "resourceHooks"}
+    {
+        "secrets",
+        "resourceReferences",
+        "outputValues",
+        "aliasSpecs",
+        "deletedWith",
+        "replaceWith",
+        "transforms",
+        "resourceHooks",
+    }
 )
 # An SDK takes this status as the end of the deployment, not as a fault of the program.
 SHUT_DOWN = "resource monitor shut down while waiting on step's done channel"
@@ -93,33 +103,33 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._wake = wake
 
     # -- what the monitor can do
-    def GetDeploymentInfo(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.DeploymentInfo:  # noqa: ARG002, N802
+    def GetDeploymentInfo(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.DeploymentInfo:
         deployed = self._deployed
         return resource_pb2.DeploymentInfo(
             project=deployed.project, stack=deployed.stack, organization=deployed.organization, config=dict(deployed.config),
             configSecretKeys=deployed.secret_keys, dryRun=deployed.preview, parallel=deployed.parallel, supportedFeatures=SUPPORTED,
         )  # fmt: skip
 
-    def SupportsFeature(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.SupportsFeatureResponse:  # noqa: ARG002, N802
+    def SupportsFeature(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.SupportsFeatureResponse:
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in SUPPORTED_NAMES)
 
-    def SignalAndWaitForShutdown(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: ARG002, N802
+    def SignalAndWaitForShutdown(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
         self.finished.set()
         self._wake.set()
         self.may_end.wait()
         return empty_pb2.Empty()
 
     # -- resources
-    def RegisterResource(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.RegisterResourceResponse:  # noqa: N802
+    def RegisterResource(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.RegisterResourceResponse:
         return self._answer(context, request.parent, lambda: self._register(request))
 
-    def ReadResource(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.ReadResourceResponse:  # noqa: N802
+    def ReadResource(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.ReadResourceResponse:
         return self._answer(context, request.parent, lambda: self._read(request))
 
-    def RegisterResourceOutputs(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+    def RegisterResourceOutputs(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
         return self._answer(context, request.urn, lambda: self._register_outputs(request))
 
-    def Invoke(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.ResourceInvokeResponse:  # noqa: N802
+    def Invoke(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.ResourceInvokeResponse:
         try:
             return self._invoke(request)
         except CheckFailedError as error:
@@ -131,11 +141,11 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             self._shut_down(context)
         raise AssertionError("abort does not return")
 
-    def RegisterStackTransform(self, request: callback_pb2.Callback, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: ARG002, N802
+    def RegisterStackTransform(self, request: callback_pb2.Callback, context: grpc.ServicerContext) -> empty_pb2.Empty:
         self._transforms.for_stack(request)
         return empty_pb2.Empty()
 
-    def RegisterResourceHook(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+    def RegisterResourceHook(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
         try:
             self._hooks.register(request.name, Hook(request.callback, request.on_dry_run, request.ignore_errors))
         except CallbackError as error:
@@ -143,23 +153,25 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     # -- what is not supported says so
-    def Call(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
+    def Call(self, request: Any, context: grpc.ServicerContext) -> NoReturn:
         self._refuse(context, f"calling methods of resources ({request.tok})")
 
-    def ExistsResource(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
+    def ExistsResource(self, request: Any, context: grpc.ServicerContext) -> NoReturn:
         self._refuse(context, f"asking whether a resource exists ({request.type})")
 
-    def RegisterPackage(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
+    def RegisterPackage(self, request: Any, context: grpc.ServicerContext) -> NoReturn:
         self._refuse(context, f"parameterized packages ({request.name})")
 
-    def RegisterStackInvokeTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
+    def RegisterStackInvokeTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:
         self._refuse(context, "transforms of invokes")
 
-    def RegisterErrorHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
+    def RegisterErrorHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:
         self._refuse(context, f"error hooks ({request.name})")
 
     def _refuse(self, context: grpc.ServicerContext, what: str) -> NoReturn:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the hermetic engine does not support {what}; use the Pulumi CLI for it")
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED, f"the hermetic engine does not support {what}; use the Pulumi CLI for it"
+        )
         raise AssertionError("abort does not return")
 
     # -- the work
@@ -174,8 +186,13 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             self._failures.stop()
         except (StepFailedError, StoppedError):
             pass
+        except (OSError, BackendError) as error:
+            self._listener.message(Severity.ERROR, urn, f"the state cannot be written: {error}")
+            self._failures.stop()
         except Exception as error:
-            self._listener.message(Severity.ERROR, urn, f"internal error of the engine: {type(error).__name__}: {error}")
+            self._listener.message(
+                Severity.ERROR, urn, f"internal error of the engine: {type(error).__name__}: {error}"
+            )
             self._failures.stop()
             raise
         else:
@@ -239,8 +256,10 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         if is_provider_type(goal.type):
             goal.inputs = with_version(goal.inputs, request.version, request.pluginDownloadURL)
         elif goal.custom:
-            goal.provider = request.provider or self._from_parent(request) or self._default_provider(
-                package_of(goal.type), request.version, request.pluginDownloadURL, goal.type
+            goal.provider = (
+                request.provider
+                or self._from_parent(request)
+                or self._default_provider(package_of(goal.type), request.version, request.pluginDownloadURL, goal.type)
             )
 
     def _from_parent(self, request: Any) -> str:
@@ -248,7 +267,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def _read(self, request: Any) -> resource_pb2.ReadResourceResponse:
         if request.packageRef:
-            raise RequestError(f"{request.name}: the hermetic engine does not support parameterized packages; use the Pulumi CLI")
+            raise RequestError(
+                f"{request.name}: the hermetic engine does not support parameterized packages; use the Pulumi CLI"
+            )
         goal = read_goal_of(request, self._deployed.folder)
         goal.provider = request.provider or self._default_provider(
             package_of(goal.type), request.version, request.pluginDownloadURL, goal.type
@@ -258,7 +279,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             self._run(plan)
         if plan.state is None or plan.failed:
             return resource_pb2.ReadResourceResponse(urn=plan.urn, result=resource_pb2.FAIL)
-        return resource_pb2.ReadResourceResponse(urn=plan.urn, id=plan.state.id, properties=to_struct(plan.state.outputs))
+        return resource_pb2.ReadResourceResponse(
+            urn=plan.urn, id=plan.state.id, properties=to_struct(plan.state.outputs)
+        )
 
     def _register_outputs(self, request: Any) -> empty_pb2.Empty:
         state = self._states.get(request.urn)
@@ -277,7 +300,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         reference = request.provider or self._default_provider(
             package_of(request.tok), request.version, request.pluginDownloadURL, request.tok
         )
-        result = self._registry.client(reference).invoke(request.tok, from_struct(request.args), preview=self._deployed.preview)
+        result = self._registry.client(reference).invoke(
+            request.tok, from_struct(request.args), preview=self._deployed.preview
+        )
         return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(result or {})})
 
     # -- default providers
@@ -318,7 +343,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         except ValueError:
             disabled = None
         if not isinstance(disabled, list):
-            raise RequestError(f'config {DISABLE_DEFAULTS} is {text!r}: it must be a list of packages, such as ["aws"] or ["*"]')
+            raise RequestError(
+                f'config {DISABLE_DEFAULTS} is {text!r}: it must be a list of packages, such as ["aws"] or ["*"]'
+            )
         if package in disabled or "*" in disabled:
             raise RequestError(f"Default provider for '{package}' disabled. '{token}' must use an explicit provider.")
 
@@ -332,5 +359,3 @@ def default_provider_name(version: str, url: str) -> str:
     if parts:
         words.append("/".join(parts))
     return "_".join(words)
-
-

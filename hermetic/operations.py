@@ -11,6 +11,7 @@ from types import FrameType
 from hermetic.arguments import Arguments, UsageError
 from hermetic.backend import ORGANIZATION, CheckpointStore, StackName, Update
 from hermetic.commands import CommandError
+from hermetic.console import complain, say
 from hermetic.deployment import Kind, Operation, Options, World
 from hermetic.display import Display, ProgressDisplay
 from hermetic.monitor import Deployed
@@ -82,7 +83,9 @@ def run_operation(arguments: Arguments) -> int:
         _record(job, display, started, ok=ok)
         _finish(job, display, preview=False)
         if operation.cancelled:
-            print("error: the operation was cancelled; the state is saved, the next one goes on from it", file=sys.stderr)
+            say(
+                "error: the operation was cancelled; the state is saved, the next one goes on from it", file=sys.stderr
+            )
     if ok and job.word == "destroy" and arguments.has("--remove"):
         job.workspace.backend.remove(job.stack)
         job.config.file.unlink(missing_ok=True)
@@ -98,25 +101,19 @@ def _previewed(job: _Job) -> bool:
         return ok
     what = {"up": "perform this update", "refresh": "perform this refresh", "destroy": "perform this destroy"}[job.word]
     if input(f"Do you want to {what}? [yes/no] ").strip().lower() not in {"yes", "y"}:
-        print(f"confirmation declined, not proceeding with the {job.word}")
+        say(f"confirmation declined, not proceeding with the {job.word}")
         return False
     return True
 
 
-def cancel(arguments: Arguments) -> int:
-    """`cancel`: remove the locks of operations that ended without doing so."""
-    workspace = Workspace.open()
-    stack = workspace.existing_stack(arguments, named=arguments.words[0] if arguments.words else "")
-    holders = workspace.backend.cancel(stack)
-    for holder in holders:
-        print(f"removed the lock of {holder.user}@{holder.host} (pid {holder.pid}), taken at {holder.since}")
-    print(f"The currently running update for '{stack.name}' has been canceled!" if holders else f"'{stack.name}' has no locks")
-    return 0
-
-
 # -- running
 def _run(job: _Job, display: Display, *, preview: bool) -> tuple[bool, Operation]:
-    operation = Operation(_world(job, display, preview=preview), _options(job, preview=preview), job.store.load(), None if preview else job.store)
+    operation = Operation(
+        _world(job, display, preview=preview),
+        _options(job, preview=preview),
+        job.store.load(),
+        None if preview else job.store,
+    )
     with _Interruptible(operation) if not preview else nullcontext():
         ok = operation.run()
     return ok, operation
@@ -162,7 +159,7 @@ class _Interruptible:
         for each, handler in self._previous.items():
             signal.signal(each, handler)
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._count += 1
         if self._count > 1:
             os.write(2, b"error: terminated at once; run `cancel`, then the same command again\n")
@@ -185,7 +182,12 @@ def _display(job: _Job, *, preview: bool) -> Display:
     if job.arguments.has("--diff"):
         return DiffDisplay(title=title, stack=job.stack.name, preview=preview, refreshing=refreshing, debug=debug)
     return ProgressDisplay(
-        title=title, stack=job.stack.name, preview=preview, colour=_colour(job.arguments), refreshing=refreshing, debug=debug
+        title=title,
+        stack=job.stack.name,
+        preview=preview,
+        colour=_colour(job.arguments),
+        refreshing=refreshing,
+        debug=debug,
     )
 
 
@@ -198,7 +200,7 @@ def _colour(arguments: Arguments) -> bool:
 
 def _finish(job: _Job, display: Display, *, preview: bool) -> None:
     if isinstance(display, JsonDisplay):
-        print(display.document())
+        say(display.document())
     elif isinstance(display, DiffDisplay):
         display.finish()
     elif isinstance(display, ProgressDisplay):
@@ -212,7 +214,7 @@ def _exit_code(job: _Job, display: Display, *, ok: bool) -> int:
     if not ok:
         return 255
     if job.arguments.has("--expect-no-changes") and display.tally.changed:
-        print("error: no changes were expected but changes were proposed", file=sys.stderr)
+        complain("error: no changes were expected but changes were proposed")
         return 255
     return 0
 
@@ -229,5 +231,3 @@ def _record(job: _Job, display: Display, started: int, *, ok: bool) -> None:
 
 def _history_config(job: _Job) -> dict[str, object]:
     return dict(job.config.values())
-
-

@@ -5,8 +5,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from hermetic.display import Display, diagnostics, masked, shown, summary_lines
+from hermetic.console import say
+from hermetic.display import Display, diagnostics, summary_lines
 from hermetic.events import Severity, Step
+from hermetic.shown import masked, shown
 from hermetic.state import ResourceState
 from hermetic.steps import Op, compare
 from hermetic.urns import ROOT_TYPE, is_default_provider, type_of
@@ -43,8 +45,7 @@ class JsonDisplay(Display):
         said = [each for each in self.messages if each.severity is not Severity.DEBUG]
         if said:
             document["diagnostics"] = [
-                {"urn": each.urn or self.root, "message": each.text, "severity": str(each.severity)}
-                for each in said
+                {"urn": each.urn or self.root, "message": each.text, "severity": str(each.severity)} for each in said
             ]
         document["duration"] = int((time.monotonic() - self.started) * 1e9)
         document["changeSummary"] = dict(sorted(self.tally.changes.items()))
@@ -94,19 +95,27 @@ class DiffDisplay(Display):
         super().__init__(refreshing=refreshing, debug=debug)
         self._preview = preview
         self._parents: dict[str, str] = {}
-        print(f"{title} ({stack}):", flush=True)
+        say(f"{title} ({stack}):")
 
     def on_begin(self, step: Step) -> None:
         self._parents[step.urn] = step.state.parent
         if worth_showing(step):
-            print("\n".join(self._lines(step)), flush=True)
+            say("\n".join(self._lines(step)))
 
     def _depth(self, urn: str) -> int:
         parent = self._parents.get(urn, "")
         return 1 + self._depth(parent) if parent else 0
 
     def _lines(self, step: Step) -> list[str]:
-        signs = {Op.CREATE: "+ ", Op.UPDATE: "~ ", Op.DELETE: "- ", Op.REPLACE: "+-", Op.READ: "> ", Op.REFRESH: "~ ", Op.IMPORT: "= "}
+        signs = {
+            Op.CREATE: "+ ",
+            Op.UPDATE: "~ ",
+            Op.DELETE: "- ",
+            Op.REPLACE: "+-",
+            Op.READ: "> ",
+            Op.REFRESH: "~ ",
+            Op.IMPORT: "= ",
+        }
         pad = "    " * self._depth(step.urn)
         sign = signs.get(step.op, "  ")
         state = step.state
@@ -124,10 +133,10 @@ class DiffDisplay(Display):
     def finish(self) -> None:
         """Messages and counts."""
         for line in diagnostics(self.messages, self.root):
-            print(line, flush=True)
-        print("Resources:", flush=True)
+            say(line)
+        say("Resources:")
         for line in summary_lines(self.tally.changes, preview=self._preview):
-            print(f"    {line}", flush=True)
+            say(f"    {line}")
 
 
 def property_lines(step: Step) -> list[str]:

@@ -1,5 +1,6 @@
 """Turns registrations of the program into steps, and after the program what is left of the old state into deletions."""
 
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from hermetic.steps import (
     with_replace_on_changes,
 )
 from hermetic.urns import ROOT_TYPE, is_provider_type, make_urn, name_of, split_reference, type_of
-from hermetic.values import UNKNOWN, PropertyMap, contains_unknown, strip_secrets
+from hermetic.values import UNKNOWN, PropertyMap, contains_unknown, strip_secrets, without_unknowns
 
 
 class PlanError(Exception):
@@ -95,7 +96,9 @@ class Targets:
     with_dependents: bool = False
 
     def includes(self, urn: str) -> bool:
-        return not self.urns or urn in self.urns or is_provider_type(type_of(urn)) or type_of(urn) == ROOT_TYPE
+        if not self.urns or urn in self.urns or is_provider_type(type_of(urn)) or type_of(urn) == ROOT_TYPE:
+            return True
+        return any(_matches(pattern, urn) for pattern in self.urns if "*" in pattern)
 
 
 class Planner:
@@ -224,7 +227,9 @@ class Planner:
 
     def _take_over(self, urn: str, alias: str) -> None:
         if alias in self._registered:
-            raise PlanError(f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}': a resource with that URN is registered too")
+            raise PlanError(
+                f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}': a resource with that URN is registered too"
+            )
         if alias in self.renamed:
             raise PlanError(
                 f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' conflicting with resource with URN "
@@ -305,11 +310,12 @@ class Planner:
         """The inputs as the provider wants them; without an old entry its defaults are made anew."""
         if not goal.custom:
             return goal.inputs
-        olds, news = None, goal.inputs
+        # Only a preview has unknowns; elsewhere they come from resources that failed.
+        olds, news = None, goal.inputs if self._preview else without_unknowns(goal.inputs)
         if old is not None:
             olds = old.inputs
             try:
-                news = with_old_values(goal.inputs, old.inputs, goal.ignore_changes)
+                news = with_old_values(news, old.inputs, goal.ignore_changes)
             except PathError as error:
                 raise PlanError(f"{new.urn}: {error}") from error
         try:
@@ -339,10 +345,12 @@ class Planner:
             return [Step(Op.UPDATE, new.urn, old, new, stable_keys=diff.stable_keys, **details)]
         return self._replace(goal, old, new, diff, delete_first=change is Change.REPLACE_DELETE_FIRST)
 
-    def _replace(self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff, *, delete_first: bool) -> list[Step]:
+    def _replace(
+        self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff, *, delete_first: bool
+    ) -> list[Step]:
         urn = new.urn
         if old.protect:
-            raise PlanError(protected_message(urn, "cannot be replaced because it is protected"))
+            self._refuse_replacement(urn)
         if goal.import_id:
             raise PlanError(
                 "previously-imported resources that still specify an ID may not be replaced; "
@@ -358,6 +366,14 @@ class Planner:
         if delete_first:
             return [*self._cascade(old), replacement, create]
         return [create, replacement]
+
+    def _refuse_replacement(self, urn: str) -> None:
+        """A protected resource is not replaced; a preview shows what would be, and fails in the end."""
+        message = protected_message(urn, "cannot be replaced because it is protected")
+        if not self._preview:
+            raise PlanError(message)
+        self._listener.message(Severity.ERROR, urn, message)
+        self._failures.any = True
 
     def _diff(self, goal: Goal, old: ResourceState, new: ResourceState) -> Diff:
         reason = self._reason_to_replace(goal, old)
@@ -429,7 +445,9 @@ class Planner:
         if inputs == state.inputs or is_provider_type(state.type):
             return False
         client = self._registry.client(state.provider)
-        return settled(client.diff(state.urn, state.id, state.inputs, state.outputs, inputs, []), state.inputs, inputs).replaces
+        return settled(
+            client.diff(state.urn, state.id, state.inputs, state.outputs, inputs, []), state.inputs, inputs
+        ).replaces
 
     def _plan_import(self, goal: Goal, old: ResourceState | None, new: ResourceState, *, replacing: bool) -> Plan:
         new.id = goal.import_id
@@ -482,19 +500,33 @@ class Planner:
         """Deletions of all, or of the targets and what cannot outlive them."""
         wanted = self._destroy_targets() if self._targets.urns else None
         steps = [
-            Step(Op.DELETE_REPLACED if state.delete else Op.REMOVE_PENDING_REPLACE if state.pending_replacement else Op.DELETE, state.urn, state)
+            Step(
+                Op.DELETE_REPLACED
+                if state.delete
+                else Op.REMOVE_PENDING_REPLACE
+                if state.pending_replacement
+                else Op.DELETE,
+                state.urn,
+                state,
+            )
             for state in reversed(self.all_olds)
             if wanted is None or state.urn in wanted
         ]
         return self.prepare_deletions(steps)
 
+    def _targeted_olds(self) -> list[ResourceState]:
+        found: dict[str, ResourceState] = {}
+        for target in sorted(self._targets.urns):
+            matching = [state for urn, state in self._olds.items() if urn == target or ("*" in target and _matches(target, urn))]
+            if not matching:
+                raise PlanError(f"no resource named '{target}' found: the --target is not in the state")
+            found.update((state.urn, state) for state in matching)
+        return list(found.values())
+
     def _destroy_targets(self) -> set[str]:
         wanted: set[str] = set()
-        for urn in sorted(self._targets.urns):
-            state = self._olds.get(urn)
-            if state is None:
-                raise PlanError(f"no resource named '{urn}' found: the --target is not in the state")
-            wanted.add(urn)
+        for state in self._targeted_olds():
+            wanted.add(state.urn)
             wanted.update(each.urn for each in self.dependents_to_replace(state))
             if self._targets.with_dependents:
                 wanted.update(each.urn for each in self._graph.depending_on(state, lambda _: False))
@@ -508,6 +540,12 @@ class Planner:
         return wanted
 
 
+def _matches(pattern: str, urn: str) -> bool:
+    """Whether a target with stars means a URN: one star stays within a part, two go over all."""
+    parts = [re.escape(part).replace(r"\*", "[^:]*") for part in pattern.split("**")]
+    return re.fullmatch(".*".join(parts), urn) is not None
+
+
 def _check_message(state: ResourceState, error: CheckFailedError) -> str:
     lines = [
         f"{state.type} resource '{name_of(state.urn)}' has a problem: {reason}"
@@ -515,5 +553,3 @@ def _check_message(state: ResourceState, error: CheckFailedError) -> str:
         for name, reason in error.failures
     ]
     return "\n".join(lines)
-
-

@@ -15,12 +15,24 @@ from typing import Any, Protocol
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
+from hermetic.protocol import provider_pb2, provider_pb2_grpc, status_pb2
 from hermetic.steps import Diff, PropertyDiff
 from hermetic.urns import name_of, type_of
-from hermetic.values import PropertyMap, from_struct, is_output, is_secret, plain_outputs, secret, strip_secrets, to_struct
-from hermetic.values import REFERENCE, SIGNATURE, UNKNOWN, contains_unknown
+from hermetic.values import (
+    REFERENCE,
+    SIGNATURE,
+    UNKNOWN,
+    PropertyMap,
+    contains_unknown,
+    from_struct,
+    is_output,
+    is_secret,
+    plain_outputs,
+    secret,
+    strip_secrets,
+    to_struct,
+)
 
 # What Pulumi's own clients and servers use: property maps have no limit of size.
 CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -87,7 +99,13 @@ class PluginHost:
     """Starts the plugins of one deployment, and stops them all at its end."""
 
     def __init__(
-        self, *, project_folder: Path, program_folder: Path, paths: Mapping[str, Path], virtualenv: Path | None, report: LineSink
+        self,
+        *,
+        project_folder: Path,
+        program_folder: Path,
+        paths: Mapping[str, Path],
+        virtualenv: Path | None,
+        report: LineSink,
     ) -> None:
         """`paths` are the folders of `plugins.providers`; `report` gets (plugin, line) for all that plugins print."""
         self.engine_address = ""
@@ -105,7 +123,9 @@ class PluginHost:
         """A fresh, unconfigured instance of the provider of a package."""
         folder = self._paths.get(package)
         if folder is not None:
-            plugin: Plugin = _Process(package, folder / f"pulumi-resource-{package}", self.engine_address, self._environment(), self._report)
+            plugin: Plugin = _Process(
+                package, folder / f"pulumi-resource-{package}", self.engine_address, self._environment(), self._report
+            )
         else:
             plugin = self._stand_in(package, version)
         client = ProviderClient(package, plugin)
@@ -135,7 +155,7 @@ class PluginHost:
         return environment
 
     def _stand_in(self, package: str, version: str) -> Plugin:
-        from hermetic import providers  # noqa: PLC0415  only a stack without the plugin's binary pays for it
+        from hermetic import providers
 
         try:
             return _StandIn(providers.serve(package, self.progress))
@@ -175,9 +195,13 @@ class _StandIn:
 class _Process:
     """A plugin in a process of its own: it prints its port, then serves until it is stopped."""
 
-    def __init__(self, package: str, executable: Path, engine: str, environment: dict[str, str], report: LineSink) -> None:
+    def __init__(
+        self, package: str, executable: Path, engine: str, environment: dict[str, str], report: LineSink
+    ) -> None:
         if not executable.is_file():
-            raise PluginError(f"plugin {package}: {executable} does not exist: correct plugins.providers in Pulumi.yaml")
+            raise PluginError(
+                f"plugin {package}: {executable} does not exist: correct plugins.providers in Pulumi.yaml"
+            )
         self._package = package
         self._report = report
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -282,7 +306,11 @@ class ProviderClient:
         try:
             self._stub.Cancel(empty_pb2.Empty(), timeout=STOP_TIMEOUT)
         except grpc.RpcError as error:
-            if _code(error) not in {grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+            if _code(error) not in {
+                grpc.StatusCode.UNIMPLEMENTED,
+                grpc.StatusCode.UNAVAILABLE,
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+            }:
                 raise self._failure(error) from error
 
     def close(self) -> None:
@@ -293,7 +321,9 @@ class ProviderClient:
     # -- configuration; these are not confined to known values
     def check_config(self, urn: str, olds: PropertyMap | None, news: PropertyMap) -> PropertyMap:
         """The configuration as the provider wants it; secrets are sent in the clear, and keep their marks."""
-        request = provider_pb2.CheckRequest(urn=urn, news=to_struct(strip_secrets(news)), name=name_of(urn), type=type_of(urn))
+        request = provider_pb2.CheckRequest(
+            urn=urn, news=to_struct(strip_secrets(news)), name=name_of(urn), type=type_of(urn)
+        )
         if olds is not None:
             request.olds.CopyFrom(to_struct(strip_secrets(olds)))
         try:
@@ -366,14 +396,21 @@ class ProviderClient:
         response = self._call(
             self._stub.Create,
             provider_pb2.CreateRequest(
-                urn=urn, name=name_of(urn), type=type_of(urn), properties=self._struct(inputs), timeout=timeout, preview=preview
+                urn=urn,
+                name=name_of(urn),
+                type=type_of(urn),
+                properties=self._struct(inputs),
+                timeout=timeout,
+                preview=preview,
             ),
         )
         if not preview and not response.id:
             raise ProviderError(f"plugin {self.package} answered the create of {urn} without an id")
         return ("" if response.id == UNKNOWN else response.id), self._received(response.properties, inputs)
 
-    def read(self, urn: str, identity: str, inputs: PropertyMap | None, outputs: PropertyMap | None) -> "ReadResult | None":
+    def read(
+        self, urn: str, identity: str, inputs: PropertyMap | None, outputs: PropertyMap | None
+    ) -> "ReadResult | None":
         """The object as it is, None when it does not exist."""
         if not self._known:
             return ReadResult(identity, None, {})
@@ -492,9 +529,12 @@ def _refuse(response: provider_pb2.CheckResponse) -> None:
 
 
 def _diff_of(response: provider_pb2.DiffResponse) -> Diff:
-    changes = {provider_pb2.DiffResponse.DIFF_NONE: False, provider_pb2.DiffResponse.DIFF_SOME: True}.get(response.changes)
+    changes = {provider_pb2.DiffResponse.DIFF_NONE: False, provider_pb2.DiffResponse.DIFF_SOME: True}.get(
+        response.changes
+    )
     detailed = {
-        path: PropertyDiff(_KINDS.get(each.kind, "update"), each.inputDiff) for path, each in response.detailedDiff.items()
+        path: PropertyDiff(_KINDS.get(each.kind, "update"), each.inputDiff)
+        for path, each in response.detailedDiff.items()
     }
     return Diff(
         changes=changes,
@@ -507,7 +547,7 @@ def _diff_of(response: provider_pb2.DiffResponse) -> Diff:
 
 
 def _as_variable(value: Any) -> str:
-    import json  # noqa: PLC0415
+    import json
 
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 

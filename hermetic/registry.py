@@ -111,7 +111,9 @@ class ProviderRegistry:
         reference = make_reference(urn, identity)
         with self._lock:
             checked = self._checked.pop(urn, None)
-        client = checked[0] if checked else self._host.start(provided_package(type_of(urn)), _text(inputs.get("version")))
+        client = (
+            checked[0] if checked else self._host.start(provided_package(type_of(urn)), _text(inputs.get("version")))
+        )
         instance = _Instance(client, inputs)
         try:
             client.configure(urn, identity, public(inputs))
@@ -149,5 +151,3 @@ def with_version(inputs: PropertyMap, version: str, url: str) -> PropertyMap:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-

@@ -4,12 +4,19 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pulumi.runtime.proto import alias_pb2, resource_pb2
-
 from hermetic.planner import Alias, Goal, Plan
+from hermetic.protocol import alias_pb2, resource_pb2
 from hermetic.values import UNKNOWN, from_struct, from_value, output_dependencies, plain_outputs, to_struct
 
-HOOK_KINDS = ("before_create", "after_create", "before_update", "after_update", "before_delete", "after_delete")
+# By the fields of requests, the keys of the state.
+HOOK_KINDS = {
+    "before_create": "BeforeCreate",
+    "after_create": "AfterCreate",
+    "before_update": "BeforeUpdate",
+    "after_update": "AfterUpdate",
+    "before_delete": "BeforeDelete",
+    "after_delete": "AfterDelete",
+}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|us|µs|ns|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
@@ -30,7 +37,7 @@ def goal_of(request: Any, project_folder: Path) -> Goal:
             properties[key] = sorted(found)
     dependencies = sorted({*request.dependencies, *(urn for urns in properties.values() for urn in urns)})
     if not properties and dependencies and request.custom:
-        properties = {key: dependencies for key in inputs}
+        properties = dict.fromkeys(inputs, dependencies)
     return Goal(
         type=request.type,
         name=request.name,
@@ -46,7 +53,9 @@ def goal_of(request: Any, project_folder: Path) -> Goal:
         ignore_changes=list(request.ignoreChanges),
         replace_on_changes=list(request.replaceOnChanges),
         replace_with=list(request.replace_with),
-        replacement_trigger=from_value(request.replacement_trigger) if request.HasField("replacement_trigger") else None,
+        replacement_trigger=from_value(request.replacement_trigger)
+        if request.HasField("replacement_trigger")
+        else None,
         additional_secret_outputs=list(request.additionalSecretOutputs),
         aliases=[*(Alias(urn=urn) for urn in request.aliasURNs), *(alias_of(each) for each in request.aliases)],
         import_id=request.importId,
@@ -82,9 +91,13 @@ def refuse_unsupported(request: Any) -> None:
     }
     for name, words in unsupported.items():
         if getattr(request, name, None):
-            raise RequestError(f"{request.name}: the hermetic engine does not support {words}; use the Pulumi CLI for it")
+            raise RequestError(
+                f"{request.name}: the hermetic engine does not support {words}; use the Pulumi CLI for it"
+            )
     if request.HasField("hooks") and request.hooks.on_error:
-        raise RequestError(f"{request.name}: the hermetic engine does not support error hooks; use the Pulumi CLI for it")
+        raise RequestError(
+            f"{request.name}: the hermetic engine does not support error hooks; use the Pulumi CLI for it"
+        )
 
 
 def alias_of(alias: alias_pb2.Alias) -> Alias:
@@ -92,18 +105,27 @@ def alias_of(alias: alias_pb2.Alias) -> Alias:
         return Alias(urn=alias.urn)
     spec = alias.spec
     return Alias(
-        name=spec.name, type=spec.type, stack=spec.stack, project=spec.project, parent=spec.parentUrn, no_parent=spec.noParent
+        name=spec.name,
+        type=spec.type,
+        stack=spec.stack,
+        project=spec.project,
+        parent=spec.parentUrn,
+        no_parent=spec.noParent,
     )
 
 
 def hooks_of(binding: Any) -> dict[str, list[str]]:
     """The names of hooks by kind, without kinds that have none."""
-    return {kind: list(getattr(binding, kind)) for kind in HOOK_KINDS if getattr(binding, kind)}
+    return {key: list(getattr(binding, kind)) for kind, key in HOOK_KINDS.items() if getattr(binding, kind)}
 
 
 def timeouts_of(timeouts: Any) -> dict[str, float]:
     """Seconds by operation."""
-    found = {name: seconds(getattr(timeouts, name)) for name in ("create", "update", "delete", "read") if getattr(timeouts, name)}
+    found = {
+        name: seconds(getattr(timeouts, name))
+        for name in ("create", "update", "delete", "read")
+        if getattr(timeouts, name)
+    }
     return {name: int(value) if float(value).is_integer() else value for name, value in found.items()}
 
 
@@ -117,7 +139,7 @@ def seconds(text: str) -> float:
 
 def source_position(request: Any, project_folder: Path) -> str:
     """Where in the program the resource is made, relative to the project."""
-    import os  # noqa: PLC0415
+    import os
 
     position = request.sourcePosition
     if not position.uri.startswith("file://") or not position.line:
@@ -136,4 +158,6 @@ def answer_of(plan: Plan, goal: Goal) -> resource_pb2.RegisterResourceResponse:
         return resource_pb2.RegisterResourceResponse(urn=plan.urn, object=to_struct(goal.inputs), unknown=True)
     stables = [key for step in plan.steps for key in step.stable_keys]
     identity = "" if state.id == UNKNOWN else state.id
-    return resource_pb2.RegisterResourceResponse(urn=plan.urn, id=identity, object=to_struct(state.outputs), stables=stables)
+    return resource_pb2.RegisterResourceResponse(
+        urn=plan.urn, id=identity, object=to_struct(state.outputs), stables=stables
+    )

@@ -135,7 +135,6 @@ def with_replace_on_changes(diff: Diff, paths: Iterable[str]) -> Diff:
     }  # fmt: skip
     keys = set(diff.replace_keys)
     keys.update(key for key in diff.changed_keys if _touches(wanted, key))
-    keys.update(str(parse_path(text)[0]) for text, each in detailed.items() if each.replaces)
     return replace(diff, detailed=detailed, replace_keys=tuple(sorted(keys)))
 
 

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi.runtime.proto import callback_pb2, resource_pb2
-
 from hermetic.hooks import Callbacks
+from hermetic.protocol import callback_pb2, resource_pb2
 
 _LISTS = {
     "depends_on": "dependencies",
@@ -48,7 +47,7 @@ class Transforms:
         with self._lock:
             self._of_stack.append(callback)
 
-    def keep(self, urn: str, parent: str, callbacks: Iterable[callback_pb2.Callback]) -> None:  # noqa: ARG002
+    def keep(self, urn: str, parent: str, callbacks: Iterable[callback_pb2.Callback]) -> None:
         """Remember a resource's own transforms for its children."""
         own = list(callbacks)
         if own:
@@ -131,7 +130,11 @@ def _take_optional(request: Any, options: resource_pb2.TransformResourceOptions)
     request.providers.clear()
     for key, value in options.providers.items():
         request.providers[key] = value
-    for name, field in (("custom_timeouts", "customTimeouts"), ("hooks", "hooks"), ("replacement_trigger", "replacement_trigger")):
+    for name, field in (
+        ("custom_timeouts", "customTimeouts"),
+        ("hooks", "hooks"),
+        ("replacement_trigger", "replacement_trigger"),
+    ):
         if options.HasField(name):
             getattr(request, field).CopyFrom(getattr(options, name))
         else:

@@ -13,7 +13,7 @@ PropertyValue: TypeAlias = Any
 PropertyMap: TypeAlias = dict[str, Any]
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  the public mark of a secret, not one
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
@@ -128,6 +128,15 @@ def contains_secret(value: PropertyValue) -> bool:
 def contains_unknown(value: PropertyValue) -> bool:
     """Whether the value or anything in it is not known yet."""
     return any(item == UNKNOWN or (is_output(item) and "value" not in item) for item in walk(value))
+
+
+def without_unknowns(value: PropertyValue) -> PropertyValue:
+    """The value without what is not known yet: unknown members and items are left out."""
+    if isinstance(value, dict):
+        return {key: without_unknowns(item) for key, item in value.items() if strip_secrets(item) != UNKNOWN}
+    if isinstance(value, list):
+        return [without_unknowns(item) for item in value if strip_secrets(item) != UNKNOWN]
+    return value
 
 
 def walk(value: PropertyValue) -> Iterator[PropertyValue]:
