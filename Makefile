@@ -20,12 +20,12 @@ export PULUMI_SKIP_UPDATE_CHECK ?= true
 # An Output in an f-string raises instead of becoming a help text.
 export PULUMI_ERROR_OUTPUT_STRING ?= 1
 
-.PHONY: help up preview refresh status ssh down clean test test-fast test-e2e lint lock schema images identity stack docker
+.PHONY: help up preview refresh status ssh down clean test test-fast test-e2e lint lock schema images identity stack docker preflight
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: stack ## Bring the stack up, or change it to what its file says (STACK=dev)
+up: preflight stack ## Bring the stack up, or change it to what its file says (STACK=dev)
 	@$(PULUMI) up --stack $(STACK) --yes --skip-preview $(ARGS)
 	@$(PY) -m stacks.status --stack $(STACK) --engine $(PULUMI)
 
@@ -72,7 +72,10 @@ lock: .venv/.dev ## Renew requirements*.txt from requirements*.in
 	@.venv/bin/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 docker:
-	@bin/docker-up
+	@bin/docker-up >&2
+
+preflight: docker $(PY)
+	@$(PY) -m stacks.preflight --stack $(STACK)
 
 $(PY): requirements.txt
 	@echo "making .venv" >&2

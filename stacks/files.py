@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stacks.load import PROJECT_FOLDER, WORK_FOLDER
+from stacks.errors import SettingsError
+from stacks.load import PROJECT_FOLDER, WORK_FOLDER, stack_file
 
 _WORK = PROJECT_FOLDER / WORK_FOLDER
 _IDENTITY = _WORK / "id_ed25519"
@@ -41,13 +42,10 @@ def ensure_identity() -> None:
 
 def ensure_stack(stack: str, engine: str) -> None:
     """The stack in the backend, and for the generated passphrase its file."""
-    stack_file = PROJECT_FOLDER / f"Pulumi.{stack}.yaml"
-    if not stack_file.exists():
-        known = sorted(path.stem.removeprefix("Pulumi.") for path in PROJECT_FOLDER.glob("Pulumi.*.yaml"))
-        raise FilesError(f"STACK is {stack!r}: there is no {stack_file.name}; there is {', '.join(known)}")
+    path = stack_file(stack)
     ensure_work_folder()
     _ensure_backend()
-    _ensure_passphrase(stack_file)
+    _ensure_passphrase(path)
     listed = _run(engine, "stack", "ls", "--json")
     if f'"{stack}"' not in listed:
         _run(engine, "stack", "init", stack)
@@ -81,13 +79,13 @@ def _ensure_backend() -> None:
         state.mkdir(mode=0o700, exist_ok=True)
 
 
-def _ensure_passphrase(stack_file: Path) -> None:
+def _ensure_passphrase(path: Path) -> None:
     """A passphrase of its own, where the environment names the file that `make` looks after and nothing else."""
     if os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") != str(_PASSPHRASE) or _PASSPHRASE.exists():
         return
-    if _SALT_LINE.search(stack_file.read_text()):
+    if _SALT_LINE.search(path.read_text()):
         raise FilesError(
-            f"{stack_file.name} was encrypted with a passphrase that is not here: "
+            f"{path.name} was encrypted with a passphrase that is not here: "
             f"set PULUMI_CONFIG_PASSPHRASE, or remove its line encryptionsalt to begin anew"
         )
     descriptor = os.open(_PASSPHRASE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -102,8 +100,8 @@ def _forget_generated(stack: str) -> None:
     shutil.rmtree(_WORK / "state", ignore_errors=True)
     if _PASSPHRASE.exists():
         _PASSPHRASE.unlink()
-        stack_file = PROJECT_FOLDER / f"Pulumi.{stack}.yaml"
-        stack_file.write_text(_SALT_LINE.sub("", stack_file.read_text()))
+        path = stack_file(stack)
+        path.write_text(_SALT_LINE.sub("", path.read_text()))
 
 
 def _stacks(engine: str) -> bool:
@@ -133,7 +131,7 @@ def main() -> int:
     }
     try:
         steps[arguments.step]()
-    except FilesError as error:
+    except (FilesError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except subprocess.CalledProcessError as error:

@@ -70,6 +70,17 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
     )
 
 
+def stack_file(stack: str, folder: Path = PROJECT_FOLDER) -> Path:
+    """`Pulumi.<stack>.yaml`; SettingsError names those that there are."""
+    path = folder / f"Pulumi.{stack}.yaml"
+    if path.exists():
+        return path
+    known = sorted(other.stem.removeprefix("Pulumi.") for other in folder.glob("Pulumi.*.yaml"))
+    raise SettingsError(
+        f"STACK is '{stack}': there is no {path.name}; use one of {', '.join(known)}, or write that file"
+    )
+
+
 def read_settings() -> Settings:
     """The settings among Pulumi's configuration, which holds one key `flotilla:<section>` for each section."""
     prefix = f"{pulumi.get_project()}:"

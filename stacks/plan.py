@@ -111,7 +111,7 @@ def _check_nodes(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
 def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
     """Ports on the nodes, and the same ports of the load balancer and of SSH on the user's computer."""
     check_data_path_port(settings.swarm.data_path_port)
-    published = _published(settings)
+    published = published_ports(settings)
     for name, port in published.items():
         if port == HEALTH_PORT:
             raise PlanError(
@@ -139,7 +139,8 @@ def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
     )
 
 
-def _published(settings: Settings) -> dict[str, int]:
+def published_ports(settings: Settings) -> dict[str, int]:
+    """The published port of each product that is deployed, by the name of its service."""
     services = settings.services
     candidates = {"web": services.web, "wordpress": services.wordpress}
     return {name: service.port for name, service in candidates.items() if service is not None}

@@ -9,6 +9,7 @@ import pulumi_tls as tls
 
 from components.clouds.cloud import Image, ImageSource
 from components.clouds.local.instance import Instance, InstanceArgs
+from components.clouds.local.labels import STACK_LABEL
 from components.clouds.local.network import Network, NetworkArgs
 from components.clouds.local.registry import Registry, RegistryArgs
 from components.component import Component
@@ -64,7 +65,7 @@ class LocalCloud(Component):
     def __init__(self, name: str, args: LocalCloudArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._args = args
-        self._labels = (("flotilla.stack", args.prefix),)
+        self._labels = ((STACK_LABEL, args.prefix),)
         self._host = docker.Provider(self.child_name("docker"), host=args.docker_host, opts=self.child())
         self._tls = tls.Provider(self.child_name("tls"), opts=self.child())
         network = self._network()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from components.clouds.local.labels import STACK_LABEL
 from components.clouds.local.network import NODES_ALIAS, Network
 from components.component import Component
 from components.naming import physical_name
@@ -55,7 +56,7 @@ class LoadBalancer(Component):
             memory=128,
             memory_swap=128,
             log_driver="local",
-            labels=[docker.ContainerLabelArgs(label="flotilla.stack", value=args.prefix)],
+            labels=[docker.ContainerLabelArgs(label=STACK_LABEL, value=args.prefix)],
             uploads=[docker.ContainerUploadArgs(file=haproxy.CONFIGURATION_PATH, content=configuration)],
             ports=[docker.ContainerPortArgs(internal=port, external=port, ip=args.listen) for port in ports],
             networks_advanced=[
