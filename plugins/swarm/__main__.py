@@ -1,53 +1,28 @@
-"""Start of the plugin: serve on a loopback port, print it as the first line, end when the engine does."""
+"""Start of the plugin, whose only argument is the engine's address."""
 
-import os
-import signal
+import importlib.util
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
-import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
-
-from plugins.swarm.journal import Journal
-from plugins.swarm.operation import Session
-from plugins.swarm.server import Server
-
-# Threads are made as they are needed: all operations of a large stack at once, and Cancel besides.
-THREADS = 256
-LARGEST_MESSAGE = 400 * 1024 * 1024
-# How often we look whether the engine still lives, in seconds.
-HEARTBEAT = 2.0
+from pathlib import Path
+from types import ModuleType
 
 
-def main() -> None:
-    """Serve one engine, whose address is the first argument."""
-    session, ended = Session(), threading.Event()
-    server = grpc.server(
-        ThreadPoolExecutor(THREADS),
-        options=[
-            ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-            ("grpc.max_send_message_length", LARGEST_MESSAGE),
-        ],
-    )
-    journal = Journal(sys.argv[1] if len(sys.argv) > 1 else "")
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(session, journal), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    # Ctrl-C reaches the whole process group; the engine turns it into a Cancel, which is for us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    engine = os.getppid()
-    while not ended.wait(HEARTBEAT) and os.getppid() == engine:
-        pass
-    session.cancelled.set()
-    session.tunnels.close()
-    server.stop(grace=None)
-    # Threads that still wait on a daemon would hold the process for their whole timeout.
-    os._exit(0)
+def load_protocol_alone() -> None:
+    """Make `pulumi.runtime.proto` importable without the SDK around it, which takes a third of a second to import.
+
+    Every command of the engine starts this process, and all that we need of the SDK are the protocol's messages.
+    """
+    found = importlib.util.find_spec("pulumi")
+    if found is None or found.origin is None:
+        return
+    folder = Path(found.origin).parent
+    for name, path in (("pulumi", folder), ("pulumi.runtime", folder / "runtime")):
+        package = ModuleType(name)
+        package.__path__ = [str(path)]
+        sys.modules[name] = package
 
 
 if __name__ == "__main__":
-    main()
+    load_protocol_alone()
+    from plugins.swarm.serve import serve
+
+    serve(sys.argv[1] if len(sys.argv) > 1 else "")

@@ -103,7 +103,7 @@ class Machines:
             host_config=configuration,
             ports=[22],
             volumes=["/var/lib/docker"],
-            networking_config=self.client.create_networking_config({self.run: self.client.create_endpoint_config()}),
+            networking_config={"EndpointsConfig": {self.run: {}}},
         )
         user_data = {
             "users": [{"name": "root", "ssh_authorized_keys": [public_key]}],

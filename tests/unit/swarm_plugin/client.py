@@ -1,4 +1,4 @@
-"""An engine for the swarm plugin's tests: it calls the provider over gRPC as the real one does, and keeps what is said."""
+"""An engine for the swarm plugin's tests: it calls the provider over gRPC as the real one does."""
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
 
 from plugins.swarm.values import Secret, decode, encode
 
