@@ -1,0 +1,39 @@
+"""The images and a place to start containers, for the tests that are marked e2e."""
+
+import json
+import secrets
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from images import build, engine
+from images.progress import Progress
+from images.recipe import recipes
+from tests.unit.images.containers import Yard
+
+
+@pytest.fixture(scope="session")
+def built() -> dict[str, Any]:
+    """What `make images` wrote, and under the name of each image its reference; built first where it is missing."""
+    build.Builder(client=engine.connect(), progress=Progress()).run()
+    document: dict[str, Any] = json.loads((build.WORK_FOLDER / "images.json").read_bytes())
+    document["host"] = json.loads((build.WORK_FOLDER / "host.json").read_bytes())
+    return {
+        **{name: recipe.reference for name, recipe in recipes().items()},
+        **{f"{k}.json": v for k, v in document.items()},
+    }
+
+
+@pytest.fixture
+def yard(built: dict[str, Any]) -> Generator[Yard]:
+    """A place for containers, empty again after the test."""
+    client = engine.connect()
+    prefix = f"flotilla-test-{secrets.token_hex(3)}"
+    client.create_network(prefix, driver="bridge")
+    try:
+        yield Yard(client=client, prefix=prefix, images=built)
+    finally:
+        for container in client.containers(all=True, filters={"label": f"flotilla.test={prefix}"}):
+            client.remove_container(container["Id"], force=True, v=True)
+        client.remove_network(prefix)

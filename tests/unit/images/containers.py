@@ -1,0 +1,95 @@
+"""Real containers of the built images, for the tests that are marked e2e, and how to wait for them."""
+
+import io
+import secrets
+import tarfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import pytest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A container of a test, and how to reach and ask it."""
+
+    client: docker.APIClient
+    identity: str
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """Exit code and output of a command inside."""
+        command = self.client.exec_create(self.identity, list(words))["Id"]
+        output: bytes = self.client.exec_start(command)
+        return self.client.exec_inspect(command)["ExitCode"], output.decode(errors="replace")
+
+    def port(self, internal: int) -> int:
+        """The port on 127.0.0.1."""
+        return int(self.client.port(self.identity, internal)[0]["HostPort"])
+
+    def logs(self) -> str:
+        """Everything that it said."""
+        return self.client.logs(self.identity).decode(errors="replace")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yard:
+    """Where a test starts containers: a network of its own, and names that are nobody else's."""
+
+    client: docker.APIClient
+    prefix: str
+    images: Mapping[str, Any]
+
+    def start(
+        self,
+        image: str,
+        *,
+        alias: str = "",
+        files: Mapping[str, tuple[str, int]] | None = None,
+        environment: Mapping[str, str] | None = None,
+        ports: tuple[int, ...] = (),
+        command: list[str] | None = None,
+        host: Mapping[str, Any] | None = None,
+    ) -> Started:
+        """A container with `files` (path to content and mode) put in before the start."""
+        configuration = self.client.create_host_config(port_bindings=dict.fromkeys(ports, ("127.0.0.1", None)))
+        configuration.update(host or {})
+        # By hand, because the type that the SDK declares for its own function is wrong.
+        networks: Any = {"EndpointsConfig": {self.prefix: {"Aliases": [alias] if alias else []}}}
+        identity: str = self.client.create_container(
+            image,
+            command,
+            name=f"{self.prefix}-{alias or secrets.token_hex(3)}",
+            hostname=alias or None,
+            environment=dict(environment or {}),
+            ports=list(ports),
+            host_config=configuration,
+            networking_config=networks,
+            labels={"flotilla.test": self.prefix},
+        )["Id"]
+        if files:
+            self.client.put_archive(identity, "/", _archive(files))
+        self.client.start(identity)
+        return Started(client=self.client, identity=identity)
+
+
+def _archive(files: Mapping[str, tuple[str, int]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, (content, mode) in files.items():
+            entry = tarfile.TarInfo(name.lstrip("/"))
+            entry.size = len(content.encode())
+            entry.mode = mode
+            archive.addfile(entry, io.BytesIO(content.encode()))
+    return buffer.getvalue()
+
+
+def eventually(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+    """Wait until the condition holds; fail with `what` when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
