@@ -17,6 +17,7 @@ from hermetic.providers.check import Values
 from hermetic.providers.docker.connection import Connection, explanation, is_gone
 from hermetic.providers.docker.container_spec import container_config, endpoint_config
 from hermetic.providers.docker.container_state import container_state
+from hermetic.providers.docker.image import ensure_image
 from hermetic.providers.docker.wire import post
 from hermetic.providers.driver import Driver, Operation, PartlyDoneError, ProviderError
 
@@ -32,9 +33,11 @@ class ContainerDriver(Driver):
         self._connection = connection
 
     def create(self, operation: Operation, planned: Values) -> tuple[str, Values]:
+        image, platform = planned["image"], planned["platform"]
         with self._connection.client() as client:
+            ensure_image(operation, client, image, platform, self._connection.registry_auth(image))
             config = container_config(planned)
-            answer = client.create_container_from_config(config, planned["name"], planned["platform"])
+            answer = client.create_container_from_config(config, planned["name"], platform)
             identity = str(answer["Id"])
             try:
                 self._bring_up(operation, client, identity, planned)

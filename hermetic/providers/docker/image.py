@@ -13,6 +13,8 @@ from hermetic.providers.docker.connection import Connection
 from hermetic.providers.docker.wire import follow
 from hermetic.providers.driver import Driver, Operation, ProviderError
 
+_ID_LENGTH = len("sha256:") + 64
+
 
 class RemoteImageDriver(Driver):
     """`docker.RemoteImage`; its id is the image's id followed by its name."""
@@ -25,22 +27,24 @@ class RemoteImageDriver(Driver):
         with self._connection.client() as client:
             if planned["build"]:
                 _build(operation, client, name, planned["build"])
-            elif _inspect(client, name) is None:
-                self._pull(operation, client, planned)
+            else:
+                auth = self._connection.registry_auth(name)
+                ensure_image(operation, client, name, planned["platform"], auth)
         state = self.read(operation, "", planned)
         if state is None:
             raise ProviderError(f"image {name} was got, but the daemon does not have it")
         return f"{state['imageId']}{name}", state
 
     def read(self, operation: Operation, identity: str, state: Values) -> Values | None:
-        del operation, identity
+        del operation
+        name = state.get("name") or identity[_ID_LENGTH:]
         with self._connection.client() as client:
-            found = _inspect(client, state["name"])
+            found = find_image(client, name)
         if found is None:
             return None
-        repository = state["name"].partition("@")[0].rpartition(":")[0] or state["name"]
+        repository = name.partition("@")[0].rpartition(":")[0] or name
         digests = [digest for digest in found.get("RepoDigests") or [] if digest.startswith(f"{repository}@")]
-        return state | {"imageId": found["Id"], "repoDigest": digests[0] if digests else ""}
+        return state | {"name": name, "imageId": found["Id"], "repoDigest": digests[0] if digests else ""}
 
     def delete(self, operation: Operation, identity: str, state: Values) -> None:
         del operation, identity
@@ -52,18 +56,23 @@ class RemoteImageDriver(Driver):
             except docker.errors.NotFound:
                 return
 
-    def _pull(self, operation: Operation, client: docker.APIClient, planned: Values) -> None:
-        name = planned["name"]
-        operation.progress(f"pulling {name}")
-        headers = {"X-Registry-Auth": self._connection.registry_auth(name)}
-        parameters = {"fromImage": name, **({"platform": planned["platform"]} if planned["platform"] else {})}
-        if "@" not in name and ":" not in name.rpartition("/")[2]:
-            parameters["tag"] = "latest"
-        steps = follow(client, "/images/create", parameters, headers, operation.left)
-        _raise_failure(operation, steps, f"pulling {name}")
+
+def ensure_image(
+    operation: Operation, client: docker.APIClient, name: str, platform: str | None, registry_auth: str
+) -> None:
+    """Pull an image that the daemon does not have; one named by its id can only be there."""
+    if find_image(client, name) is not None or name.startswith("sha256:"):
+        return
+    operation.progress(f"pulling {name}")
+    parameters = {"fromImage": name, **({"platform": platform} if platform else {})}
+    if "@" not in name and ":" not in name.rpartition("/")[2]:
+        parameters["tag"] = "latest"
+    steps = follow(client, "/images/create", parameters, {"X-Registry-Auth": registry_auth}, operation.left)
+    _raise_failure(operation, steps, f"pulling {name}")
 
 
-def _inspect(client: docker.APIClient, name: str) -> dict[str, Any] | None:
+def find_image(client: docker.APIClient, name: str) -> dict[str, Any] | None:
+    """The daemon's image of that name or id, None when it has none."""
     try:
         return client.inspect_image(name)
     except docker.errors.ImageNotFound:

@@ -17,7 +17,7 @@ def post(
 ) -> Any:
     """POST a JSON body to an API path; the decoded answer. APIError when the daemon refuses."""
     session: Any = client  # the SDK's request methods are its own, but stable since its first release
-    response = session._post_json(session._url(path), data=body, params=parameters, headers=headers)
+    response = session._post_json(session._url(path), data=body, params=parameters, headers=dict(headers or {}))
     session._raise_for_status(response)
     return response.json() if response.content else None
 

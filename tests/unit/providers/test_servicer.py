@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.unit.providers.conftest import Start
 
 NETWORK, VOLUME = "docker:index/network:Network", "docker:index/volume:Volume"
-PASSWORD = "random:index/randomPassword:RandomPassword"
+PASSWORD, IDENTITY = "random:index/randomPassword:RandomPassword", "random:index/randomId:RandomId"
 
 
 class Stubborn(Driver):
@@ -205,8 +205,8 @@ def test_outputs_that_the_sdk_declares_secret_are_secret_on_the_wire(provider: S
 
 def test_many_operations_run_at_once(provider: Start) -> None:
     random = provider("random")
-    checked, _ = random.check(PASSWORD, "pw", {"length": 8})
-    request = provider_pb2.CreateRequest(urn=random.urn(PASSWORD, "pw"), properties=to_struct(checked))
+    checked, _ = random.check(IDENTITY, "id", {"byteLength": 16})
+    request = provider_pb2.CreateRequest(urn=random.urn(IDENTITY, "id"), properties=to_struct(checked))
     pending = [random.stub.Create.future(request) for _ in range(64)]
     assert len({answer.result().properties.SerializeToString() for answer in pending}) == 64
 
