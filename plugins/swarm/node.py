@@ -25,7 +25,7 @@ from plugins.swarm.host import record_host_key
 from plugins.swarm.managers import Managers, NoManagerError
 from plugins.swarm.operation import Operation, WrongHostKeyError
 from plugins.swarm.quorum import refusal
-from plugins.swarm.removal import Removal, is_manager
+from plugins.swarm.removal import Removal
 from plugins.swarm.resource import Made, Old, Properties, Resource, Seen
 from plugins.swarm.ssh import SshError
 
@@ -102,9 +102,6 @@ class Node(Resource):
             return
         if node is None:
             _leave_if_still(operation, connection, object_id)
-            return
-        if _is_the_last_manager(managers, node):
-            operation.progress("the last manager stays: it leaves with the cluster itself")
             return
         Removal(operation, managers, connection, object_id).run(node)
 
@@ -282,10 +279,6 @@ def _wait_for_role(operation: Operation, managers: Managers, node_id: str, conne
 
     what = "to be a reachable manager" if role == "manager" else "to be a manager no longer"
     operation.wait(settled, f"node {node_id} {what}")
-
-
-def _is_the_last_manager(managers: Managers, node: Mapping[str, Any]) -> bool:
-    return is_manager(node) and [one.node_id for one in managers.members()] == [node["ID"]]
 
 
 def _is_out(operation: Operation, connection: Connection) -> bool:

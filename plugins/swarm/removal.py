@@ -31,7 +31,9 @@ class Removal:
         self._node_id = node_id
 
     def run(self, node: Mapping[str, Any]) -> None:
-        """Remove the node, or raise and say why it has to stay."""
+        """Remove the node, or raise and say why it has to stay. The last manager stays: it leaves with the cluster."""
+        if self._is_the_last_manager(node):
+            return
         self._refuse_loss_of_quorum(node)
         try:
             view = self._look()
@@ -48,6 +50,12 @@ class Removal:
     def _look(self) -> SwarmView:
         with self._operation.docker(self._connection) as client:
             return look_at(client)
+
+    def _is_the_last_manager(self, node: Mapping[str, Any]) -> bool:
+        if not is_manager(node) or [one.node_id for one in self._managers.members()] != [self._node_id]:
+            return False
+        self._operation.progress("the last manager stays: it leaves with the cluster itself")
+        return True
 
     def _refuse_loss_of_quorum(self, node: Mapping[str, Any]) -> None:
         if is_manager(node) and (why := refusal(self._managers.members(), self._node_id)):
@@ -100,6 +108,11 @@ class Removal:
             return
         # One manager at a time, counted anew: others may have gone since the first look.
         with self._operation.locked(self._managers.cluster_id):
+            if self._is_the_last_manager(node):
+                self._managers.change_node(
+                    self._node_id, lambda spec: spec.update(Availability=node["Spec"]["Availability"])
+                )
+                return
             self._refuse_loss_of_quorum(node)
             self._operation.progress("demoting")
             self._managers.change_node(self._node_id, lambda spec: spec.update(Role="worker"), but=self._connection)

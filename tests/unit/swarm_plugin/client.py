@@ -1,6 +1,7 @@
 """An engine for the swarm plugin's tests: it calls the provider over gRPC as the real one does."""
 
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,20 +51,16 @@ class Object:
 
 
 class Engine:
-    """Calls of one provider, at an address or started by its launcher."""
+    """Calls of one provider: `start` gives its address when told the engine's, else its launcher starts it."""
 
-    def __init__(self, address: str = "", **configuration: Any) -> None:
+    def __init__(self, start: Callable[[str], str] | None = None, **configuration: Any) -> None:
         self.log = EngineLog()
         self._server = grpc.server(ThreadPoolExecutor(8))
         engine_pb2_grpc.add_EngineServicer_to_server(self.log, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
         self.process: subprocess.Popen[bytes] | None = None
-        if not address:
-            self.process = subprocess.Popen([LAUNCHER, self.address], stdout=subprocess.PIPE)
-            assert self.process.stdout is not None
-            address = f"127.0.0.1:{int(self.process.stdout.readline())}"
-        self._channel = grpc.insecure_channel(address)
+        self._channel = grpc.insecure_channel((start or self._launch)(self.address))
         self.stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
         self.stub.Configure(provider_pb2.ConfigureRequest(args=encode(configuration)))
 
@@ -76,6 +73,11 @@ class Engine:
         if self.process is not None:
             self.process.terminate()
             self.process.wait(10)
+
+    def _launch(self, address: str) -> str:
+        self.process = subprocess.Popen([LAUNCHER, address], stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        return f"127.0.0.1:{int(self.process.stdout.readline())}"
 
     def check(
         self, kind: str, inputs: dict[str, Any], olds: dict[str, Any] | None = None
