@@ -56,7 +56,7 @@ _ALIASES = {
     "update": "up", "pre": "preview", "dn": "destroy", "down": "destroy", "delete": "destroy",
 }  # fmt: skip
 _GROUPS = frozenset({"stack", "config"})
-_ARGUMENTS = {
+_ARGUMENTS: Mapping[tuple[str, ...], tuple[int, int]] = {
     ("stack", "init"): (0, 1), ("stack", "select"): (0, 1), ("stack", "output"): (0, 1), ("stack", "rm"): (0, 1),
     ("config", "set"): (1, 2), ("config", "get"): (1, 1), ("cancel",): (0, 1),
 }  # fmt: skip

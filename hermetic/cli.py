@@ -48,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _handler(arguments: Arguments) -> Callable[[Arguments], int]:
     """The function for a command; only what it needs is imported."""
-    from hermetic import commands
+    from hermetic import commands  # noqa: PLC0415  only what a command needs is imported
 
     if arguments.command in _OPERATIONS:
-        from hermetic import operations
+        from hermetic import operations  # noqa: PLC0415  these need gRPC
 
         return {
             "preview": operations.run_preview,
@@ -79,7 +79,7 @@ def _handler(arguments: Arguments) -> Callable[[Arguments], int]:
 
 def _told(error: Exception) -> str:
     """What a user is told: expected errors speak for themselves, others say what they are."""
-    from hermetic.commands import EXPECTED
+    from hermetic.commands import EXPECTED  # noqa: PLC0415  imported by now
 
     if isinstance(error, EXPECTED):
         return str(error)

@@ -12,7 +12,7 @@ from hermetic.console import say
 from hermetic.project import ProjectError, StackConfig, select_stack
 from hermetic.secrets import Crypter, SecretsError
 from hermetic.shown import masked, shown
-from hermetic.state import Deployment, StateError, export_from_json, export_to_json
+from hermetic.state import WRITER_VERSION, Deployment, StateError, export_from_json, export_to_json
 from hermetic.urns import ROOT_TYPE, name_of
 from hermetic.values import strip_secrets
 from hermetic.workspace import Workspace
@@ -116,9 +116,8 @@ def stack_output(arguments: Arguments) -> int:
     else:
         say(f"Current stack outputs ({len(outputs)}):")
         for key, value in sorted(outputs.items()):
-            say(
-                f"    {key}  {visible(value) if isinstance(visible(value), str) else json.dumps(visible(value), ensure_ascii=False)}"
-            )
+            seen = visible(value)
+            say(f"    {key}  {seen if isinstance(seen, str) else json.dumps(seen, ensure_ascii=False)}")
     return 0
 
 
@@ -275,10 +274,8 @@ def cancel(arguments: Arguments) -> int:
     return 0
 
 
-def version(arguments: Arguments) -> int:
+def version(arguments: Arguments) -> int:  # noqa: ARG001  all commands are called alike
     """`version`."""
-    from hermetic.state import WRITER_VERSION
-
     say(WRITER_VERSION)
     return 0
 

@@ -15,9 +15,10 @@ from hermetic.hooks import Callbacks, Hooks
 from hermetic.journal import Journal, Store
 from hermetic.monitor import Deployed, ResourceMonitor
 from hermetic.planner import PlanError, Planner, Targets
-from hermetic.plugins import CHANNEL_OPTIONS, PluginError, PluginHost, ProviderError
-from hermetic.program import Program, ProgramSettings
+from hermetic.plugins import PluginHost
+from hermetic.program import Program, ProgramError, ProgramSettings
 from hermetic.protocol import engine_pb2_grpc, resource_pb2_grpc
+from hermetic.provider_client import CHANNEL_OPTIONS, PluginError, ProviderError
 from hermetic.registry import ProviderRegistry
 from hermetic.state import Deployment, ResourceState
 from hermetic.steps import Op
@@ -81,13 +82,13 @@ class Operation:
 
     def run(self) -> bool:
         """Do it; whether all went well. The state is on disk in either case."""
-        self._server = grpc.server(ThreadPoolExecutor(self._threads(), "monitor"), options=CHANNEL_OPTIONS)
-        engine_pb2_grpc.add_EngineServicer_to_server(self._engine, self._server)
-        address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        server, address = self._server()
+        engine_pb2_grpc.add_EngineServicer_to_server(self._engine, server)
+        server.start()
         self._host.engine_address = address
         try:
             self._work(address)
-        except (PlanError, PluginError, ProviderError) as error:
+        except (PlanError, PluginError, ProgramError, ProviderError) as error:
             self._world.listener.message(Severity.ERROR, "", str(error))
             self._failures.stop()
         except (StepFailedError, StoppedError):
@@ -96,7 +97,7 @@ class Operation:
             self._journal.commit()
             self._host.stop()
             self._callbacks.close()
-            self._server.stop(grace=None).wait()
+            server.stop(grace=None).wait()
         return not self._failures.any and not self._engine.errors
 
     def cancel(self) -> None:
@@ -111,21 +112,21 @@ class Operation:
         """The state after the operation."""
         return self._journal.snapshot()
 
-    def _threads(self) -> int:
+    def _server(self) -> tuple[grpc.Server, str]:
+        """A server that is not started yet, and its address."""
         # The SDK sends up to four requests for each of `parallel`; each waits in a thread here.
-        return max(self._options.parallel * 4, 8) + 32
+        threads = max(self._options.parallel * 4, 8) + 32
+        server = grpc.server(ThreadPoolExecutor(threads, "server"), options=CHANNEL_OPTIONS)
+        return server, f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
 
     def _work(self, address: str) -> None:
         registry = ProviderRegistry(self._host, self._base.resources, preview=self._options.preview)
-        monitor_door = _Door()
-        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor_door, self._server)
-        self._server.start()
         if self._options.kind is Kind.REFRESH or self._options.refresh:
             self._refresh(registry)
         planner = self._planner(registry)
         executor = self._executor(registry, planner.deleting)
         if self._options.kind is Kind.UPDATE:
-            self._update(monitor_door, registry, planner, executor, address)
+            self._update(registry, planner, executor, address)
         elif self._options.kind is Kind.DESTROY:
             executor.run_deletions(planner.plan_destroy())
 
@@ -144,16 +145,16 @@ class Operation:
         )  # fmt: skip
 
     # -- update
-    def _update(
-        self, door: "_Door", registry: ProviderRegistry, planner: Planner, executor: Executor, address: str
-    ) -> None:
+    def _update(self, registry: ProviderRegistry, planner: Planner, executor: Executor, engine_address: str) -> None:
         monitor = ResourceMonitor(
             deployed=self._world.deployed, planner=planner, executor=executor, registry=registry, journal=self._journal,
             hooks=self._hooks, callbacks=self._callbacks, listener=self._world.listener, failures=self._failures,
             engine=self._engine, known_versions=_known_versions(self._base.resources), wake=self._wake,
         )  # fmt: skip
-        door.open(monitor)
-        program = Program(self._program_settings(), address, self._world.listener.program_line)
+        server, address = self._server()
+        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
+        server.start()
+        program = Program(self._program_settings(), address, engine_address, self._world.listener.program_line)
         exit_code: list[int] = []
         watcher = threading.Thread(target=self._watch, args=(program, exit_code), daemon=True)
         watcher.start()
@@ -172,6 +173,7 @@ class Operation:
             watcher.join(PROGRAM_GRACE)
             program.stop()
             watcher.join()
+            server.stop(grace=None).wait()
         silent = not self._engine.errors and not self._world.listener.failed and not self.cancelled
         if (exit_code[0] != 0 or not monitor.finished.is_set()) and silent:
             self._world.listener.message(Severity.ERROR, "", f"the program ended with exit code {exit_code[0]}")
@@ -197,7 +199,7 @@ class Operation:
         steps = [
             Step(Op.REFRESH, state.urn, state, state)
             for state in self._base.resources
-            if self._options.targets.includes(state.urn) and not state.delete
+            if self._options.targets.includes(state.urn)
         ]
         executor.run_refreshes(steps)
         found = {id(step.old): step.new for step in steps}
@@ -209,21 +211,6 @@ class Operation:
 
     def _report_plugin(self, plugin: str, line: str) -> None:
         self._world.listener.message(Severity.DEBUG, "", f"{plugin}: {line}")
-
-
-class _Door(resource_pb2_grpc.ResourceMonitorServicer):
-    """Lets the monitor's calls in once there is one: services are added before a server starts."""
-
-    def open(self, monitor: ResourceMonitor) -> None:
-        self._monitor = monitor
-
-    def __getattribute__(self, name: str) -> object:
-        if name in _MONITOR_CALLS:
-            return lambda request, context: getattr(self._monitor, name)(request, context)
-        return super().__getattribute__(name)
-
-
-_MONITOR_CALLS = frozenset(name for name in vars(resource_pb2_grpc.ResourceMonitorServicer) if name[0].isupper())
 
 
 def _known_versions(states: list[ResourceState]) -> dict[str, str]:

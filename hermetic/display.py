@@ -203,7 +203,7 @@ class ProgressDisplay(Display):
         what = self._red(f"**{planned if self._preview else doing} failed**")
         self._print(f" {self._sign(sign)} {_label(step.urn)} {what} error: {first}")
 
-    def on_message(self, severity: Severity, urn: str, text: str, *, ephemeral: bool) -> None:
+    def on_message(self, severity: Severity, urn: str, text: str, *, ephemeral: bool) -> None:  # noqa: ARG002  both kinds are shown
         if severity is Severity.ERROR:
             return  # shown with the diagnostics, or with the step that failed
         step, _ = self._begun.get(urn, (None, 0.0))
@@ -261,15 +261,17 @@ def _label(urn: str) -> str:
 
 def _hint(step: Step) -> str:
     """Which properties are the reason, as `[diff: ~value,+tags]`."""
-    if step.op not in {Op.UPDATE, Op.REPLACE, Op.CREATE_REPLACEMENT} or not (step.changed_keys or step.detailed):
+    if step.op not in {Op.UPDATE, Op.REPLACE, Op.CREATE_REPLACEMENT} or not (
+        step.diff.changed_keys or step.diff.detailed
+    ):
         return ""
     signs = {"add": "+", "delete": "-", "update": "~"}
     tops: dict[str, str] = {}
-    for path, diff in step.detailed.items():
+    for path, diff in step.diff.detailed.items():
         top = path.split(".")[0].split("[")[0]
         sign = signs[diff.kind.removesuffix("-replace")] if path == top else "~"
         tops.setdefault(top, sign)
-    for key in step.changed_keys:
+    for key in step.diff.changed_keys:
         tops.setdefault(key, "~")
     return f"[diff: {','.join(sign + key for key, sign in sorted(tops.items()))}]"
 

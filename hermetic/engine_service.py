@@ -1,5 +1,7 @@
 """Pulumi's Engine service: where the program and the plugins send their messages."""
 
+# ruff: noqa: ARG002, N802  names and parameters of methods are the protocol's
+
 import threading
 
 import grpc

@@ -1,12 +1,11 @@
 """What a deployment tells while it runs: steps that begin and end, and messages; displays listen."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from hermetic.state import ResourceState
-from hermetic.steps import PARTS_OF_REPLACEMENT, Op, PropertyDiff
+from hermetic.steps import NO_DIFF, PARTS_OF_REPLACEMENT, Diff, Op
 from hermetic.values import PropertyMap
 
 
@@ -27,10 +26,7 @@ class Step:
     urn: str
     old: ResourceState | None = None
     new: ResourceState | None = None
-    replace_keys: tuple[str, ...] = ()
-    changed_keys: tuple[str, ...] = ()
-    detailed: Mapping[str, PropertyDiff] = field(default_factory=dict)
-    stable_keys: tuple[str, ...] = ()
+    diff: Diff = NO_DIFF
     # The old object is deleted after everything else (else it was deleted before).
     delete_old_later: bool = False
     # An old object that is deleted to be made anew stays in the state until that happened.

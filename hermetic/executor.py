@@ -9,7 +9,7 @@ from hermetic.events import Listener, Severity, Step
 from hermetic.graph import deletion_order
 from hermetic.hooks import Hooks
 from hermetic.journal import Journal
-from hermetic.plugins import PartialError, PluginError, ProviderClient, ProviderError
+from hermetic.provider_client import PartialError, PluginError, ProviderClient, ProviderError
 from hermetic.registry import ProviderRegistry
 from hermetic.state import ResourceState, timestamp
 from hermetic.steps import Op, settled
@@ -193,11 +193,11 @@ class Executor:
 
     def _update(self, step: Step) -> None:
         old, new = step.old_state, step.new_state
-        new.id, new.created, new.modified = old.id, old.created, timestamp()
         self._hooks.before("update", new.resource_hooks.get("BeforeUpdate", ()), step)
         partly: PartialError | None = None
         if new.custom:
             partly = self._operate(new, "updating", lambda: self._call_update(old, new))
+        new.id, new.created, new.modified = new.id or old.id, old.created, timestamp()
         self._journal.drop(old)
         self._journal.add(new)
         if partly is not None:
@@ -205,6 +205,7 @@ class Executor:
         self._hooks.after("update", new.resource_hooks.get("AfterUpdate", ()), step)
 
     def _call_update(self, old: ResourceState, new: ResourceState) -> None:
+        new.id = old.id
         if is_provider_type(new.type):
             new.outputs = self._registry.update(new.urn, new.id, new.inputs)
             return
@@ -299,15 +300,15 @@ class Executor:
         self._journal.add(imported)
         self._journal.drop(new)
         new.inputs = wanted
-        update = Step(Op.UPDATE, new.urn, imported, new, changed_keys=diff.changed_keys, detailed=diff.detailed)
+        update = Step(Op.UPDATE, new.urn, imported, new, diff)
         self._listener.step_begins(update)
         self._update(update)
-        step.op, step.old, step.detailed, step.changed_keys = Op.UPDATE, imported, diff.detailed, diff.changed_keys
+        step.op, step.old, step.diff = Op.UPDATE, imported, diff
 
     def _refresh(self, step: Step) -> None:
         """Look at the object; `new` becomes None when it is gone."""
         old = step.old_state
-        if not old.custom or is_provider_type(old.type) or old.pending_replacement:
+        if not old.custom or is_provider_type(old.type):
             return
         client = self._client(old)
         init_errors: list[str] = []
@@ -323,12 +324,9 @@ class Executor:
             identity, inputs, outputs = found.id, found.inputs, found.outputs
         inputs = old.inputs if inputs is None else inputs
         new = replace(old, id=identity, inputs=inputs, outputs=outputs, init_errors=init_errors)
-        if old.external:
-            new.inputs = old.inputs
         step.new = new
         diff = client.diff(new.urn, new.id, new.inputs, new.outputs, old.inputs, old.ignore_changes)
-        diff = settled(diff, new.inputs, old.inputs)
-        step.changed_keys, step.detailed = diff.changed_keys, diff.detailed
+        step.diff = settled(diff, new.inputs, old.inputs)
         if (new.inputs, new.outputs, new.init_errors) != (old.inputs, old.outputs, old.init_errors):
             new.modified = timestamp()
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import grpc
 
 from hermetic.events import Listener, Severity, Step
-from hermetic.plugins import CHANNEL_OPTIONS, ProviderError
 from hermetic.protocol import callback_pb2, callback_pb2_grpc, resource_pb2
+from hermetic.provider_client import CHANNEL_OPTIONS, ProviderError
 from hermetic.urns import name_of, type_of
 from hermetic.values import UNKNOWN, to_struct
 

@@ -1,5 +1,7 @@
 """Pulumi's ResourceMonitor service: what the program registers, reads and asks for comes in here."""
 
+# ruff: noqa: ARG002, N802  names and parameters of methods are the protocol's
+
 import json
 import re
 import threading
@@ -18,8 +20,8 @@ from hermetic.executor import Executor, Failures, StepFailedError, StoppedError
 from hermetic.hooks import CallbackError, Callbacks, Hook, Hooks
 from hermetic.journal import Journal
 from hermetic.planner import Goal, Plan, PlanError, Planner
-from hermetic.plugins import CheckFailedError, PluginError, ProviderError
 from hermetic.protocol import callback_pb2, resource_pb2, resource_pb2_grpc
+from hermetic.provider_client import CheckFailedError, PluginError, ProviderError
 from hermetic.registry import ProviderRegistry, with_version
 from hermetic.requests import RequestError, answer_of, goal_of, read_goal_of
 from hermetic.state import ResourceState
@@ -80,7 +82,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         hooks: Hooks, callbacks: Callbacks, listener: Listener, failures: Failures, engine: EngineService,
         known_versions: Mapping[str, str], wake: threading.Event,
     ) -> None:  # fmt: skip
-        """`known_versions` are those of plugins in the old state, for resources that name none; `wake` tells of news."""
+        """`known_versions` are those of plugins in the old state, for resources without one; `wake` tells of news."""
         self._deployed = deployed
         self._planner = planner
         self._executor = executor
@@ -106,8 +108,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
     def GetDeploymentInfo(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.DeploymentInfo:
         deployed = self._deployed
         return resource_pb2.DeploymentInfo(
-            project=deployed.project, stack=deployed.stack, organization=deployed.organization, config=dict(deployed.config),
-            configSecretKeys=deployed.secret_keys, dryRun=deployed.preview, parallel=deployed.parallel, supportedFeatures=SUPPORTED,
+            project=deployed.project, stack=deployed.stack, organization=deployed.organization,
+            config=dict(deployed.config), configSecretKeys=deployed.secret_keys, dryRun=deployed.preview,
+            parallel=deployed.parallel, supportedFeatures=SUPPORTED,
         )  # fmt: skip
 
     def SupportsFeature(self, request: Any, context: grpc.ServicerContext) -> resource_pb2.SupportsFeatureResponse:
@@ -215,7 +218,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._choose_provider(wanted, goal)
         with self._executor.places:
             plan = self._planner.plan(goal)
-            self._transforms.keep(plan.urn, goal.parent, request.transforms)
+            self._transforms.keep(plan.urn, request.transforms)
             self._goals[plan.urn] = goal
             self._run(plan)
         return answer_of(plan, goal)
@@ -303,7 +306,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         result = self._registry.client(reference).invoke(
             request.tok, from_struct(request.args), preview=self._deployed.preview
         )
-        return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(result or {})})
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").CopyFrom(to_struct(result or {}))  # a keyword of Python
+        return response
 
     # -- default providers
     def _default_provider(self, package: str, version: str, url: str, token: str) -> str:

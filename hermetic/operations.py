@@ -83,9 +83,7 @@ def run_operation(arguments: Arguments) -> int:
         _record(job, display, started, ok=ok)
         _finish(job, display, preview=False)
         if operation.cancelled:
-            say(
-                "error: the operation was cancelled; the state is saved, the next one goes on from it", file=sys.stderr
-            )
+            complain("error: the operation was cancelled; the state is saved, the next one goes on from it")
     if ok and job.word == "destroy" and arguments.has("--remove"):
         job.workspace.backend.remove(job.stack)
         job.config.file.unlink(missing_ok=True)
@@ -159,7 +157,7 @@ class _Interruptible:
         for each, handler in self._previous.items():
             signal.signal(each, handler)
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self._count += 1
         if self._count > 1:
             os.write(2, b"error: terminated at once; run `cancel`, then the same command again\n")
@@ -222,12 +220,13 @@ def _exit_code(job: _Job, display: Display, *, ok: bool) -> int:
 def _record(job: _Job, display: Display, started: int, *, ok: bool) -> None:
     """The entry in the stack's history."""
     update = Update(
-        kind=_KINDS[job.word].value, start_time=started, end_time=int(time.time()), result="succeeded" if ok else "failed",
-        config=_history_config(job), resource_changes=dict(display.tally.changes), message=job.arguments.text("--message"),
+        kind=_KINDS[job.word].value,
+        start_time=started,
+        end_time=int(time.time()),
+        result="succeeded" if ok else "failed",
+        config=job.config.values(),
+        resource_changes=dict(display.tally.changes),
+        message=job.arguments.text("--message"),
         environment={"exec.kind": "cli"},
-    )  # fmt: skip
+    )
     job.workspace.backend.record(job.stack, update)
-
-
-def _history_config(job: _Job) -> dict[str, object]:
-    return dict(job.config.values())

@@ -60,12 +60,12 @@ def _step_document(step: Step) -> dict[str, Any]:
         document["oldState"] = _state_document(step.old)
     if step.new is not None:
         document["newState"] = _state_document(step.new)
-    if step.changed_keys:
-        document["diffReasons"] = list(step.changed_keys)
-    if step.replace_keys:
-        document["replaceReasons"] = list(step.replace_keys)
+    if step.diff.changed_keys:
+        document["diffReasons"] = list(step.diff.changed_keys)
+    if step.diff.replace_keys:
+        document["replaceReasons"] = list(step.diff.replace_keys)
     document["detailedDiff"] = {
-        path: {"kind": diff.kind, "inputDiff": diff.input_diff} for path, diff in sorted(step.detailed.items())
+        path: {"kind": diff.kind, "inputDiff": diff.input_diff} for path, diff in sorted(step.diff.detailed.items())
     } or None
     return document
 

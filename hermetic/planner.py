@@ -9,8 +9,8 @@ from typing import Any
 from hermetic.events import Listener, Severity, Step
 from hermetic.executor import Failures, protected_message
 from hermetic.graph import DependencyGraph, needs
-from hermetic.plugins import CheckFailedError, DiffUnavailableError, PluginError, ProviderError
 from hermetic.property_paths import PathError, with_old_values
+from hermetic.provider_client import CheckFailedError, DiffUnavailableError, PluginError, ProviderError
 from hermetic.registry import ProviderRegistry
 from hermetic.state import ResourceState
 from hermetic.steps import (
@@ -108,9 +108,17 @@ class Planner:
     """
 
     def __init__(
-        self, *, stack: str, project: str, olds: Iterable[ResourceState], registry: ProviderRegistry, listener: Listener,
-        failures: Failures, targets: Targets, preview: bool,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        stack: str,
+        project: str,
+        olds: Iterable[ResourceState],
+        registry: ProviderRegistry,
+        listener: Listener,
+        failures: Failures,
+        targets: Targets,
+        preview: bool,
+    ) -> None:
         self._stack = stack
         self._project = project
         self._registry = registry
@@ -141,9 +149,14 @@ class Planner:
             recreating = urn in self.deleting or (old is not None and old.urn in self.deleting)
         targeted = self._is_targeted(urn, goal)
         case = case_of(
-            exists=old is not None, custom=goal.custom, external=old is not None and old.external, recreating=recreating,
-            targeted=targeted, import_id=goal.import_id, known_id=(old.import_id or old.id) if old else "",
-        )  # fmt: skip
+            exists=old is not None,
+            custom=goal.custom,
+            external=old is not None and old.external,
+            recreating=recreating,
+            targeted=targeted,
+            import_id=goal.import_id,
+            known_id=(old.import_id or old.id) if old else "",
+        )
         if case is Case.SKIP:
             self._skipped.add(urn)
             return Plan(urn)
@@ -156,10 +169,9 @@ class Planner:
             return self._plan_import(goal, old, new, replacing=case is Case.IMPORT_REPLACEMENT)
         fresh = old is None or case in {Case.RECREATE, Case.ADOPT}
         new.inputs = self._check(goal, new, None if fresh or old is None else old)
-        failed_needs = self._failed_needs(goal)
-        if failed_needs:
-            return self._plan_after_failure(urn, old)
-        return self._plan_case(case, goal, old, new)
+        plan = self._plan_case(case, goal, old, new)
+        # What hangs on a failed resource is looked at, and left as it is.
+        return self._after_failure(plan, old) if self._needs_a_failed_one(goal) else plan
 
     def _plan_case(self, case: Case, goal: Goal, old: ResourceState | None, new: ResourceState) -> Plan:
         urn = new.urn
@@ -177,15 +189,13 @@ class Planner:
         ]
         return Plan(urn, steps if later else steps[::-1], new)
 
-    def _plan_after_failure(self, urn: str, old: ResourceState | None) -> Plan:
-        """What depends on a failed resource stays as it is."""
-        self._failures.urns.add(urn)
-        if old is None:
-            return Plan(urn, failed=True)
-        self._note_seen(old)
-        return Plan(urn, [Step(Op.SAME, urn, old, old)], old, failed=True)
+    def _after_failure(self, plan: Plan, old: ResourceState | None) -> Plan:
+        self._failures.urns.add(plan.urn)
+        if old is None or plan.urn in self._replaced:
+            return Plan(plan.urn, failed=True)
+        return Plan(plan.urn, [Step(Op.SAME, plan.urn, old, old)], old, failed=True)
 
-    def _failed_needs(self, goal: Goal) -> bool:
+    def _needs_a_failed_one(self, goal: Goal) -> bool:
         failed = self._failures.urns
         if not failed:
             return False
@@ -228,12 +238,13 @@ class Planner:
     def _take_over(self, urn: str, alias: str) -> None:
         if alias in self._registered:
             raise PlanError(
-                f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}': a resource with that URN is registered too"
+                f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}': "
+                "a resource with that URN is registered too"
             )
         if alias in self.renamed:
             raise PlanError(
-                f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' conflicting with resource with URN "
-                f"'{self.renamed[alias]}'"
+                f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' conflicting with resource "
+                f"with URN '{self.renamed[alias]}'"
             )
         self.renamed[alias] = urn
         self._old_names[urn] = alias
@@ -272,14 +283,28 @@ class Planner:
 
     def _new_state(self, goal: Goal, urn: str) -> ResourceState:
         return ResourceState(
-            urn=urn, type=goal.type, custom=goal.custom, inputs=goal.inputs, parent=goal.parent, protect=bool(goal.protect),
-            dependencies=list(goal.dependencies), provider=goal.provider, property_dependencies=goal.property_dependencies,
-            additional_secret_outputs=goal.additional_secret_outputs, custom_timeouts=goal.custom_timeouts,
-            import_id=goal.import_id, retain_on_delete=bool(goal.retain_on_delete), deleted_with=goal.deleted_with,
-            replace_with=goal.replace_with, ignore_changes=goal.ignore_changes, replace_on_changes=goal.replace_on_changes,
-            replacement_trigger=goal.replacement_trigger, hide_diff=goal.hide_diff, resource_hooks=goal.hooks,
+            urn=urn,
+            type=goal.type,
+            custom=goal.custom,
+            inputs=goal.inputs,
+            parent=goal.parent,
+            protect=bool(goal.protect),
+            dependencies=list(goal.dependencies),
+            provider=goal.provider,
+            property_dependencies=goal.property_dependencies,
+            additional_secret_outputs=goal.additional_secret_outputs,
+            custom_timeouts=goal.custom_timeouts,
+            import_id=goal.import_id,
+            retain_on_delete=bool(goal.retain_on_delete),
+            deleted_with=goal.deleted_with,
+            replace_with=goal.replace_with,
+            ignore_changes=goal.ignore_changes,
+            replace_on_changes=goal.replace_on_changes,
+            replacement_trigger=goal.replacement_trigger,
+            hide_diff=goal.hide_diff,
+            resource_hooks=goal.hooks,
             source_position=goal.source_position,
-        )  # fmt: skip
+        )
 
     def _note_seen(self, old: ResourceState) -> None:
         with self._lock:
@@ -336,13 +361,10 @@ class Planner:
         diff = with_replace_on_changes(diff, goal.replace_on_changes)
         change = change_of(diff, unhealthy=bool(old.init_errors), delete_before_replace=goal.delete_before_replace)
         self._note_seen(old)
-        details = {"changed_keys": diff.changed_keys, "detailed": diff.detailed}
         if change is Change.NONE:
             return [Step(Op.SAME, new.urn, old, new)]
         if change is Change.UPDATE:
-            if not diff.changes:
-                return [Step(Op.UPDATE, new.urn, old, new)]
-            return [Step(Op.UPDATE, new.urn, old, new, stable_keys=diff.stable_keys, **details)]
+            return [Step(Op.UPDATE, new.urn, old, new, diff)]
         return self._replace(goal, old, new, diff, delete_first=change is Change.REPLACE_DELETE_FIRST)
 
     def _replace(
@@ -360,9 +382,8 @@ class Planner:
             self._replaced.update((urn, old.urn))
         # The defaults that were taken over from the old object are made anew.
         new.inputs = self._check(goal, new, None)
-        details = {"replace_keys": diff.replace_keys, "changed_keys": diff.changed_keys, "detailed": diff.detailed}
-        create = Step(Op.CREATE_REPLACEMENT, urn, old, new, delete_old_later=not delete_first, **details)
-        replacement = Step(Op.REPLACE, urn, old, new, **details)
+        create = Step(Op.CREATE_REPLACEMENT, urn, old, new, diff, delete_old_later=not delete_first)
+        replacement = Step(Op.REPLACE, urn, old, new, diff)
         if delete_first:
             return [*self._cascade(old), replacement, create]
         return [create, replacement]
@@ -383,7 +404,7 @@ class Planner:
             return Diff(changes=True) if compare(old.inputs, new.inputs) else NO_DIFF
         if is_provider_type(goal.type):
             return self._registry.diff(new.urn, old.inputs, old.outputs, new.inputs)
-        if self._registry.changed(old.provider, new.provider):
+        if not self._same_under_alias(old, new) and self._registry.changed(old.provider, new.provider):
             return Diff(changes=True, replace_keys=("provider",))
         client = self._registry.client(new.provider)
         try:
@@ -392,6 +413,11 @@ class Planner:
             self._listener.message(Severity.WARNING, new.urn, str(error))
             return Diff(changes=True)
         return settled(answer, old.inputs, new.inputs)
+
+    def _same_under_alias(self, old: ResourceState, new: ResourceState) -> bool:
+        """Whether the provider only goes under another name."""
+        with self._lock:
+            return self.renamed.get(split_reference(old.provider)[0]) == split_reference(new.provider)[0]
 
     def _reason_to_replace(self, goal: Goal, old: ResourceState) -> Diff | None:
         """Reasons that need no provider: a trigger, or another resource that is replaced."""
@@ -406,7 +432,7 @@ class Planner:
         return None
 
     def _cascade(self, root: ResourceState) -> list[Step]:
-        """Deletions that come before the creation of a replacement: of the old object, and of what cannot outlive it."""
+        """Deletions that come before the creation of a replacement: of the old object and of what needs it."""
         with self._lock:
             steps = [self._delete_first(each) for each in reversed(self.dependents_to_replace(root))]
             self.deleting.add(root.urn)
@@ -517,7 +543,9 @@ class Planner:
     def _targeted_olds(self) -> list[ResourceState]:
         found: dict[str, ResourceState] = {}
         for target in sorted(self._targets.urns):
-            matching = [state for urn, state in self._olds.items() if urn == target or ("*" in target and _matches(target, urn))]
+            matching = [
+                state for urn, state in self._olds.items() if urn == target or ("*" in target and _matches(target, urn))
+            ]
             if not matching:
                 raise PlanError(f"no resource named '{target}' found: the --target is not in the state")
             found.update((state.urn, state) for state in matching)
@@ -534,8 +562,9 @@ class Planner:
             held = sorted(wanted.intersection(needs(state)))
             if held and state.urn not in wanted:
                 raise PlanError(
-                    f"Resource '{state.urn}' depends on '{held[0]}' and would have to be destroyed too, but was not specified "
-                    "in --target list. Either include resource in --target list or pass --target-dependents to proceed."
+                    f"Resource '{state.urn}' depends on '{held[0]}' and would have to be destroyed too, but was not "
+                    "specified in --target list. Either include resource in --target list or pass "
+                    "--target-dependents to proceed."
                 )
         return wanted
 

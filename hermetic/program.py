@@ -41,23 +41,22 @@ class ProgramSettings:
 class Program:
     """A running program."""
 
-    def __init__(self, settings: ProgramSettings, address: str, on_line: Callable[[str], None]) -> None:
+    def __init__(self, settings: ProgramSettings, monitor: str, engine: str, on_line: Callable[[str], None]) -> None:
         """Start it; `on_line` gets what it prints, line by line."""
         entry = settings.folder if settings.folder.is_file() else settings.folder / "__main__.py"
         if not entry.is_file():
             raise ProgramError(f"{entry} does not exist: a Pulumi program in Python is __main__.py beside Pulumi.yaml")
         arguments = {
-            "monitor": address, "engine": address, "project": settings.project, "stack": settings.stack,
+            "monitor": monitor, "engine": engine, "project": settings.project, "stack": settings.stack,
             "organization": settings.organization, "root": str(settings.root), "program": str(entry),
             "preview": settings.preview, "parallel": settings.parallel, "threads": max(settings.parallel * 4, 8),
         }  # fmt: skip
         script = Path(__file__).with_name("program_main.py")
-        command = [
-            interpreter(settings.virtualenv), "-u", "-c", _BOOTSTRAP, str(entry.parent), str(script), json.dumps(arguments)
-        ]  # fmt: skip
+        python = interpreter(settings.virtualenv)
+        command = [python, "-u", "-c", _BOOTSTRAP, str(entry.parent), str(script), json.dumps(arguments)]
         try:
             self._process = subprocess.Popen(
-                command, cwd=entry.parent, env=_environment(settings, address), stdin=subprocess.DEVNULL,
+                command, cwd=entry.parent, env=_environment(settings, monitor, engine), stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0,
             )  # fmt: skip
         except OSError as error:
@@ -92,8 +91,8 @@ def interpreter(virtualenv: Path | None) -> str:
         candidate = virtualenv / "bin" / "python"
         if not candidate.exists():
             raise ProgramError(
-                f"runtime.options.virtualenv: {virtualenv} has no bin/python: make it with `python3 -m venv` and install "
-                "requirements.txt, or correct Pulumi.yaml"
+                f"runtime.options.virtualenv: {virtualenv} has no bin/python: make it with `python3 -m venv` and "
+                "install requirements.txt, or correct Pulumi.yaml"
             )
         return str(candidate)
     found = shutil.which("python3") or shutil.which("python")
@@ -102,7 +101,7 @@ def interpreter(virtualenv: Path | None) -> str:
     return found
 
 
-def _environment(settings: ProgramSettings, address: str) -> dict[str, str]:
+def _environment(settings: ProgramSettings, monitor: str, engine: str) -> dict[str, str]:
     environment = child_environment()
     if settings.virtualenv is not None:
         environment["VIRTUAL_ENV"] = str(settings.virtualenv)
@@ -116,6 +115,6 @@ def _environment(settings: ProgramSettings, address: str) -> dict[str, str]:
         "PULUMI_CONFIG_SECRET_KEYS": json.dumps(settings.secret_keys),
         "PULUMI_DRY_RUN": str(settings.preview).lower(),
         "PULUMI_PARALLEL": str(settings.parallel),
-        "PULUMI_MONITOR": address,
-        "PULUMI_ENGINE": address,
+        "PULUMI_MONITOR": monitor,
+        "PULUMI_ENGINE": engine,
     }

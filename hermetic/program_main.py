@@ -3,6 +3,8 @@
 It is started by the engine as text, so that neither the engine's modules nor its folder are in the program's way.
 """
 
+# ruff: noqa: PLC0415  the SDK is imported late: its absence is told like any other error of the program
+
 import asyncio
 import ctypes
 import json
@@ -13,6 +15,7 @@ import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 ALREADY_REPORTED = 32
 PR_SET_PDEATHSIG = 1
@@ -56,9 +59,9 @@ def _run(program: str) -> None:
 
 def _user_traceback(error: BaseException, program: str) -> str:
     """The traceback from the program on: how it was started is of no use to its author."""
-    folder = os.path.dirname(os.path.abspath(program)) + os.sep
+    folder = Path(program).resolve().parent
     trace = error.__traceback__
-    while trace is not None and not os.path.abspath(trace.tb_frame.f_code.co_filename).startswith(folder):
+    while trace is not None and folder not in Path(trace.tb_frame.f_code.co_filename).absolute().parents:
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__)).rstrip("\n")
 

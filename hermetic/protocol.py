@@ -1,11 +1,6 @@
-"""Messages and stubs of Pulumi's protocols, without the SDK around them, which takes longer to import than a command to run."""
+"""Messages and stubs of Pulumi's protocols, without the SDK around them: importing that takes half a second."""
 
-import importlib
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pulumi.runtime.proto import (
@@ -21,6 +16,13 @@ if TYPE_CHECKING:
         status_pb2,
     )
 else:
+    import importlib
+    import importlib.util
+    import sys
+    from pathlib import Path
+    from types import ModuleType
+    from typing import Any
+
     _PACKAGE = "hermetic.pulumi_proto"
 
     def _package() -> str:

@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hermetic.plugins import PluginError, PluginHost, ProviderClient, ProviderError
+from hermetic.plugins import PluginHost
+from hermetic.provider_client import PluginError, ProviderClient, ProviderError
 from hermetic.state import ResourceState
 from hermetic.steps import Diff
 from hermetic.urns import is_provider_type, make_reference, provided_package, split_reference, type_of

@@ -1,5 +1,6 @@
 """Messages of the resource monitor turned into goals, and states into answers."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,6 @@ def seconds(text: str) -> float:
 
 def source_position(request: Any, project_folder: Path) -> str:
     """Where in the program the resource is made, relative to the project."""
-    import os
-
     position = request.sourcePosition
     if not position.uri.startswith("file://") or not position.line:
         return ""
@@ -156,7 +155,7 @@ def answer_of(plan: Plan, goal: Goal) -> resource_pb2.RegisterResourceResponse:
         return resource_pb2.RegisterResourceResponse(urn=plan.urn, result=resource_pb2.FAIL)
     if state is None:
         return resource_pb2.RegisterResourceResponse(urn=plan.urn, object=to_struct(goal.inputs), unknown=True)
-    stables = [key for step in plan.steps for key in step.stable_keys]
+    stables = [key for step in plan.steps for key in step.diff.stable_keys]
     identity = "" if state.id == UNKNOWN else state.id
     return resource_pb2.RegisterResourceResponse(
         urn=plan.urn, id=identity, object=to_struct(state.outputs), stables=stables

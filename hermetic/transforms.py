@@ -47,7 +47,7 @@ class Transforms:
         with self._lock:
             self._of_stack.append(callback)
 
-    def keep(self, urn: str, parent: str, callbacks: Iterable[callback_pb2.Callback]) -> None:
+    def keep(self, urn: str, callbacks: Iterable[callback_pb2.Callback]) -> None:
         """Remember a resource's own transforms for its children."""
         own = list(callbacks)
         if own:
@@ -71,8 +71,8 @@ class Transforms:
 
     def _call(self, callback: callback_pb2.Callback, request: Any) -> resource_pb2.TransformResponse:
         asked = resource_pb2.TransformRequest(
-            type=request.type, name=request.name, custom=request.custom, parent=request.parent, properties=request.object,
-            options=_options_of(request),
+            type=request.type, name=request.name, custom=request.custom, parent=request.parent,
+            properties=request.object, options=_options_of(request),
         )  # fmt: skip
         return resource_pb2.TransformResponse.FromString(self._callbacks.call(callback, asked.SerializeToString()))
 
@@ -100,7 +100,7 @@ def _options_of(request: Any) -> resource_pb2.TransformResourceOptions:
     return options
 
 
-def _take_over(request: Any, answer: resource_pb2.TransformResponse) -> None:
+def _take_over(request: Any, answer: Any) -> None:
     """Put a transform's answer into the registration."""
     known = set(request.propertyDependencies)
     request.object.CopyFrom(answer.properties)
@@ -119,7 +119,7 @@ def _take_over(request: Any, answer: resource_pb2.TransformResponse) -> None:
     _take_optional(request, options)
 
 
-def _take_optional(request: Any, options: resource_pb2.TransformResourceOptions) -> None:
+def _take_optional(request: Any, options: Any) -> None:
     for name, field in (("protect", "protect"), ("retain_on_delete", "retainOnDelete")):
         if options.HasField(name):
             setattr(request, field, getattr(options, name))

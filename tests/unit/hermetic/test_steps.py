@@ -39,9 +39,15 @@ DIFFS = st.builds(
 
 
 def _case(**facts: Any) -> Case:
-    known = {
-        "exists": False, "custom": True, "external": False, "recreating": False, "targeted": True, "import_id": "", "known_id": "",
-    }  # fmt: skip
+    known: dict[str, Any] = {
+        "exists": False,
+        "custom": True,
+        "external": False,
+        "recreating": False,
+        "targeted": True,
+        "import_id": "",
+        "known_id": "",
+    }
     return case_of(**(known | facts))
 
 
@@ -67,9 +73,14 @@ def test_what_is_known_before_the_provider_is_asked(facts: dict[str, Any], case:
 
 
 @given(
-    exists=st.booleans(), custom=st.booleans(), external=st.booleans(), recreating=st.booleans(), targeted=st.booleans(),
-    import_id=st.sampled_from(["", "x", "y"]), known_id=st.sampled_from(["", "x", "y"]),
-)  # fmt: skip
+    exists=st.booleans(),
+    custom=st.booleans(),
+    external=st.booleans(),
+    recreating=st.booleans(),
+    targeted=st.booleans(),
+    import_id=st.sampled_from(["", "x", "y"]),
+    known_id=st.sampled_from(["", "x", "y"]),
+)
 def test_what_is_no_target_is_never_changed_and_what_does_not_exist_is_never_compared(**facts: Any) -> None:
     case = case_of(**facts)
     if not facts["exists"]:
