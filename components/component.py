@@ -22,6 +22,17 @@ class Component(pulumi.ComponentResource):
 
     token: ClassVar[str]
     declares: ClassVar[tuple[str, ...]]
+    declared_types: ClassVar[dict[str, Any]]
+
+    def __init_subclass__(cls) -> None:
+        """Keep the annotations of outputs from the SDK.
+
+        The engine gives a component back what it registered the last time, and the SDK would want to make that into
+        values of the annotated types; but what is published are our own objects, made anew in every run.
+        """
+        super().__init_subclass__()
+        annotations = cls.__dict__.get("__annotations__", {})
+        cls.declared_types = {name: annotations.pop(name) for name in cls.declares if name in annotations}
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
         # The caller's options are for the component alone; children get theirs from `child`.

@@ -103,11 +103,11 @@ class Graph:
         return max(depths.values())
 
 
-def record(settings: dict[str, Any], mode: str, **environment: str) -> Graph:
-    """Run the program in a process of its own; `mode` is `applied` or `preview`."""
+def record(settings: dict[str, Any], mode: str, earlier: Graph | None = None, **environment: str) -> Graph:
+    """Run the program in a process of its own; `mode` is `applied` or `preview`, `earlier` an update before this one."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.graph.record"],
-        input=json.dumps({"settings": settings, "mode": mode}),
+        input=json.dumps({"settings": settings, "mode": mode, "earlier": earlier.outputs if earlier else {}}),
         capture_output=True,
         text=True,
         check=False,

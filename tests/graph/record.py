@@ -72,9 +72,10 @@ class NoMocks(Mocks):
 class Recorder(MockMonitor):
     """A monitor that answers as the engine would and keeps every request."""
 
-    def __init__(self, *, preview: bool) -> None:
+    def __init__(self, *, preview: bool, earlier: dict[str, dict[str, Any]]) -> None:
         super().__init__(NoMocks())
         self.preview = preview
+        self.earlier = earlier
         self.requests: list[dict[str, Any]] = []
         self.outputs: dict[str, Any] = {}
 
@@ -83,7 +84,10 @@ class Recorder(MockMonitor):
         record: dict[str, Any] = json_format.MessageToDict(request)
         self.requests.append({"urn": urn, **record})
         if not request.custom:
-            return resource_pb2.RegisterResourceResponse(urn=urn, object=request.object)
+            # The engine gives a component the outputs that it registered the last time.
+            known = struct_pb2.Struct()
+            known.update(self.earlier.get(urn, {}))
+            return resource_pb2.RegisterResourceResponse(urn=urn, object=known)
         inputs = record.get("object", {})
         answer = struct_pb2.Struct()
         answer.update(inputs if self.preview else {**inputs, **computed(request.type, request.name, inputs)})
@@ -132,7 +136,7 @@ def configure(recorder: Recorder) -> None:
 def main() -> None:
     """Settings and mode come as JSON on standard input."""
     order = json.load(sys.stdin)
-    recorder = Recorder(preview=order["mode"] == "preview")
+    recorder = Recorder(preview=order["mode"] == "preview", earlier=order["earlier"])
     configure(recorder)
     asyncio.run(pulumi.runtime.run_in_stack(lambda: deploy(fake_inputs(order["settings"]))))
     json.dump({"requests": recorder.requests, "outputs": recorder.outputs}, sys.stdout)

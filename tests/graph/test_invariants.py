@@ -190,6 +190,14 @@ def test_the_graph_is_the_same_in_any_hash_seed() -> None:
     assert {r.urn: r.inputs for r in first.resources} == {r.urn: r.inputs for r in second.resources}
 
 
+@every_stack
+def test_a_second_update_registers_what_the_first_did(stack: str) -> None:
+    first = graph(stack, "applied")
+    second = record(STACKS[stack], "applied", earlier=first)
+    assert {r.urn: r.inputs for r in second.resources} == {r.urn: r.inputs for r in first.resources}
+    assert second.outputs == first.outputs
+
+
 def test_adding_a_worker_only_adds() -> None:
     fewer = record({"workers": {"count": 2}}, "applied")
     more = record({"workers": {"count": 3}}, "applied")
