@@ -33,8 +33,6 @@ def _query(database: Started, user: str, password: str, query: str) -> tuple[int
 def test_the_user_reaches_its_database_over_tcp_with_a_password_of_awkward_characters(yard: Yard) -> None:
     database = _database(yard)
     _wait(database)
-    # The last space stays: only the end of the line is not part of a password.
-    assert _query(database, "keeper", _AWKWARD, "SELECT DATABASE() IS NULL, 1 FROM shop.none")[1].count("shop.none")
     assert _query(database, "keeper", _AWKWARD, "CREATE TABLE shop.t (n INT)") == (0, "")
     assert _query(database, "keeper", "wrong", "SELECT 1")[0] == 1
     assert _query(database, "health", "", "SHOW TABLES FROM shop")[0] == 1

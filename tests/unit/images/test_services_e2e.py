@@ -1,9 +1,7 @@
 """The web images: what a visitor gets, from whom, and how a task starts, fails and stops."""
 
 import json
-import urllib.error
-import urllib.request
-from http.client import HTTPMessage
+from http.client import HTTPConnection, HTTPMessage
 
 import pytest
 
@@ -48,20 +46,14 @@ backend web
 """
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
 def _get(
     started: Started, port: int, path: str = "/", headers: dict[str, str] | None = None
 ) -> tuple[int, HTTPMessage, str]:
-    request = urllib.request.Request(f"http://127.0.0.1:{started.port(port)}{path}", headers=headers or {})
-    try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=30) as answer:
-            return answer.status, answer.headers, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
+    """Code, headers and text; a redirection is not followed."""
+    connection = HTTPConnection("127.0.0.1", started.port(port), timeout=30)
+    connection.request("GET", path, headers=headers or {})
+    answer = connection.getresponse()
+    return answer.status, answer.headers, answer.read().decode()
 
 
 def _healthy(started: Started, *command: str) -> None:
