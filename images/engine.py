@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import docker
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.utils import kwargs_from_env
 
 from images.progress import BuildError, Log
@@ -89,8 +89,11 @@ def import_archive(client: docker.APIClient, recipe: Recipe, archive: Path, chan
 
 
 def pull(client: docker.APIClient, reference: str, log: Log) -> None:
-    """Fetch an image from a registry."""
-    _follow(client.pull(reference, stream=True, decode=True), log)
+    """Fetch an image from a registry, unless it is here: a site may have loaded it by hand."""
+    try:
+        client.inspect_image(reference)
+    except ImageNotFound:
+        _follow(client.pull(reference, stream=True, decode=True), log)
 
 
 def push(client: docker.APIClient, source: str, repository: str, tag: str, log: Log) -> str:
