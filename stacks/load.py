@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pulumi
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.clouds.cloud import Image
@@ -63,7 +63,7 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
     return Inputs(
         stack=stack,
         settings=settings,
-        ssh_public_key=_public_key(identity_file),
+        ssh_public_key=_public_key(identity_file, settings.ssh.identity_file),
         identity_file=str(identity_file),
         images=_images(folder, host),
         capabilities=host.capabilities,
@@ -84,7 +84,8 @@ def stack_file(stack: str, folder: Path = PROJECT_FOLDER) -> Path:
 def read_settings() -> Settings:
     """The settings among Pulumi's configuration, which holds one key `flotilla:<section>` for each section."""
     prefix = f"{pulumi.get_project()}:"
-    raw = {key.removeprefix(prefix): _parsed(value) for key, value in CONFIG.get().items() if key.startswith(prefix)}
+    everything = get_config_env() | CONFIG.get()
+    raw = {key.removeprefix(prefix): _parsed(value) for key, value in everything.items() if key.startswith(prefix)}
     return parse_settings(raw)
 
 
@@ -110,17 +111,19 @@ def _read(folder: Path, name: str, kind: type[Content]) -> Content:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise SettingsError(f"{WORK_FOLDER}/{name} is missing: no images were built yet; run `make images`") from None
-    except ValidationError as error:
-        raise SettingsError(f"{WORK_FOLDER}/{name} is damaged: {describe(error)}; run `make images` again") from None
+    except ValidationError:
+        raise SettingsError(
+            f"{WORK_FOLDER}/{name} is damaged: it is no JSON or has other fields; run `make images` again"
+        ) from None
 
 
-def _public_key(identity_file: Path) -> str:
+def _public_key(identity_file: Path, setting: str) -> str:
     path = identity_file.with_name(identity_file.name + ".pub")
     try:
         return path.read_text().strip()
     except FileNotFoundError:
         raise SettingsError(
-            f"ssh.identity_file is {identity_file.name}: there is no public key {path.name} beside it; "
+            f"ssh.identity_file is {setting}: there is no public key {path.name} beside it; "
             "run `make identity`, or name a key pair that exists"
         ) from None
 

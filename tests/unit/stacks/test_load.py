@@ -1,0 +1,87 @@
+"""Settings and files are read in one place, wherever the engine put them."""
+
+import json
+from pathlib import Path
+
+import pulumi
+import pytest
+from pulumi.runtime.config import CONFIG
+
+from stacks.errors import SettingsError
+from stacks.load import load, read_settings
+
+MANAGERS = json.dumps({"count": 5})
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+BUILT = {
+    "machine": "flotilla/machine:1",
+    "registry": "flotilla/registry-content:1",
+    "haproxy": "flotilla/haproxy:1",
+    "services": {"nginx": {"digest": "sha256:1", "tag": "1"}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with all that `make` puts there."""
+    monkeypatch.setattr(pulumi, "get_project", lambda: "flotilla")
+    monkeypatch.setenv("PULUMI_CONFIG", "{}")
+    work = tmp_path / ".flotilla"
+    work.mkdir()
+    (work / "images.json").write_text(json.dumps(BUILT))
+    (work / "host.json").write_text(json.dumps({"capabilities": ["CAP_CHOWN"], "architecture": "arm64"}))
+    (work / "id_ed25519.pub").write_text(KEY + "\n")
+    return tmp_path
+
+
+def test_settings_come_from_the_environment_of_the_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"flotilla:managers": MANAGERS, "aws:region": "x"}))
+    assert read_settings().managers.count == 5
+
+
+def test_settings_come_from_what_a_unit_test_sets(folder: Path) -> None:
+    token = CONFIG.set({"flotilla:managers": MANAGERS})
+    try:
+        assert read_settings().managers.count == 5
+    finally:
+        CONFIG.reset(token)
+
+
+def test_files_become_values(folder: Path) -> None:
+    inputs = load("dev", folder)
+    assert inputs.ssh_public_key == KEY
+    assert inputs.capabilities == ("CAP_CHOWN",)
+    assert inputs.images.services["nginx"].architecture == "arm64"
+    assert inputs.identity_file == str(folder / ".flotilla" / "id_ed25519")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("images.json", None, ".flotilla/images.json is missing: no images were built yet; run `make images`"),
+        ("host.json", None, ".flotilla/host.json is missing: no images were built yet; run `make images`"),
+        (
+            "images.json",
+            "{",
+            ".flotilla/images.json is damaged: it is no JSON or has other fields; run `make images` again",
+        ),
+        (
+            "host.json",
+            '{"architecture": "amd64"}',
+            ".flotilla/host.json is damaged: it is no JSON or has other fields; run `make images` again",
+        ),
+        (
+            "id_ed25519.pub",
+            None,
+            "ssh.identity_file is .flotilla/id_ed25519: there is no public key id_ed25519.pub beside it; "
+            "run `make identity`, or name a key pair that exists",
+        ),
+    ],
+)
+def test_a_file_that_is_missing_or_damaged_is_named(folder: Path, name: str, content: str | None, message: str) -> None:
+    path = folder / ".flotilla" / name
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SettingsError) as refused:
+        load("dev", folder)
+    assert str(refused.value) == message
