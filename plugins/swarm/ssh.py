@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -237,6 +238,8 @@ class _Tunnel:
                 raise SshError(f"{self._host}: {self.stderr() or 'no answer'} (within {timeout:g} s)")
             piece = os.read(descriptor, 4096)
             if not piece:
-                self._process.wait()
+                # It said nothing more, so it is ending; whatever holds it up is not worth waiting for.
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(1)
                 raise SshError(f"{self._host}: {self.stderr() or 'ssh ended without a message'}")
             heard += piece

@@ -4,8 +4,8 @@ import copy
 import itertools
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

@@ -13,7 +13,9 @@ from tests.unit.swarm_plugin.conftest import Formed
 from tests.unit.swarm_plugin.fake_docker import World, connection
 
 
-def test_a_preview_of_a_node_touches_nothing_and_knows_what_it_can(world: World, formed: Formed, engine: Engine) -> None:
+def test_a_preview_of_a_node_touches_nothing_and_knows_what_it_can(
+    world: World, formed: Formed, engine: Engine
+) -> None:
     joins = len(world.joins)
     foreseen = engine.create("Node", formed.node_inputs("w9"), preview=True)
     assert (foreseen.id, foreseen.outputs["nodeId"], foreseen["role"]) == ("", UNKNOWN, "worker")
@@ -60,7 +62,9 @@ def test_a_node_that_joined_but_is_not_ready_goes_into_the_state_and_the_next_up
     assert kept.id == world.daemon("w2").node_id
     assert isinstance(decode(kept.properties)["joinToken"], Secret)
     world.never_ready.clear()
-    repaired = engine.update(Object(urn("Node"), decode(kept.inputs), kept.id, decode(kept.properties)), decode(kept.inputs))
+    repaired = engine.update(
+        Object(urn("Node"), decode(kept.inputs), kept.id, decode(kept.properties)), decode(kept.inputs)
+    )
     assert repaired["state"] == "ready"
 
 
@@ -162,7 +166,9 @@ def test_concurrent_removals_of_managers_never_lose_the_quorum(world: World, eng
 
 def test_a_removal_that_loses_the_quorum_is_refused_before_anything_is_drained(world: World, formed: Formed) -> None:
     world.daemon("m3").up = False
-    with pytest.raises(FailedError, match=r"removing m2 leaves 1 reachable of 2 managers; majority is 2: bring m3 back"):
+    with pytest.raises(
+        FailedError, match=r"removing m2 leaves 1 reachable of 2 managers; majority is 2: bring m3 back"
+    ):
         formed.engine.delete(formed.nodes["m2"])
     assert world.swarms[0].nodes[formed.nodes["m2"].id]["Spec"]["Availability"] == "active"
 
@@ -200,7 +206,9 @@ def test_deleting_a_node_of_a_swarm_that_is_gone_succeeds(world: World, formed: 
 def test_deleting_a_node_while_no_manager_answers_is_an_error_that_names_them(world: World, formed: Formed) -> None:
     for name in formed.managers:
         world.daemon(name).up = False
-    with pytest.raises(FailedError, match=r"m1:22 does not answer .*; m2:22 does not answer .*; m3:22 does not") as error:
+    with pytest.raises(
+        FailedError, match=r"m1:22 does not answer .*; m2:22 does not answer .*; m3:22 does not"
+    ) as error:
         formed.engine.delete(formed.nodes["w1"])
     assert "no second swarm is made" in str(error.value)
 

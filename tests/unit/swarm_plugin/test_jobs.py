@@ -1,0 +1,115 @@
+"""One-shot services and the gate in front of services."""
+
+import pytest
+
+from plugins.swarm.job import service_name, task_template
+from tests.unit.swarm_plugin.client import Engine, FailedError
+from tests.unit.swarm_plugin.conftest import Formed
+from tests.unit.swarm_plugin.fake_docker import World, connection
+
+
+def test_a_job_gives_exit_code_and_last_lines_and_stays_until_deleted(
+    world: World, formed: Formed, engine: Engine
+) -> None:
+    job = engine.create("Job", formed.job_inputs(command=["true"], logLines=1), name="seed")
+    assert (job["exitCode"], job["logs"], job["state"], job["nodeId"]) == (0, ["second"], "complete", "n1")
+    (service,) = world.swarms[0].services.values()
+    assert service["Spec"]["Mode"] == {"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}}
+    engine.delete(job)
+    engine.delete(job)
+    assert world.swarms[0].services == {}
+    assert engine.read(job) is None
+
+
+def test_an_engine_without_jobs_gets_a_service_that_is_never_restarted(
+    world: World, formed: Formed, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.daemon("m1"), "api_version", "1.40")
+    engine.create("Job", formed.job_inputs())
+    (service,) = world.swarms[0].services.values()
+    assert service["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
+    assert service["Spec"]["TaskTemplate"]["RestartPolicy"] == {"Condition": "none"}
+
+
+def test_a_failed_job_is_an_error_with_its_lines_and_leaves_nothing(
+    world: World, formed: Formed, engine: Engine
+) -> None:
+    world.job_ends = ("failed", 3)
+    with pytest.raises(FailedError, match=r"job seed-\w+ failed \(exit code 3\); its last lines:\nfirst\nsecond"):
+        engine.create("Job", formed.job_inputs(), name="seed")
+    assert world.swarms[0].services == {}
+
+
+def test_a_job_that_does_not_end_in_time_is_removed(world: World, formed: Formed, engine: Engine) -> None:
+    world.job_ends = ("running", 0)
+    with pytest.raises(FailedError, match=r"the job to end \(it is running\): not within 0.1 s"):
+        engine.create("Job", formed.job_inputs(), timeout=0.1)
+    assert world.swarms[0].services == {}
+
+
+def test_a_job_that_was_started_before_a_crash_is_found_and_not_run_again(
+    world: World, formed: Formed, engine: Engine
+) -> None:
+    first = engine.create("Job", formed.job_inputs(), name="seed")
+    second = engine.create("Job", formed.job_inputs(timeout=9), name="seed")
+    assert (first.id, len(world.started)) == (second.id, 1)
+
+
+def test_whatever_changes_a_job_replaces_it_and_deletes_the_old_one_first(formed: Formed, engine: Engine) -> None:
+    job = engine.create("Job", formed.job_inputs(env={"A": "1"}))
+    response = engine.diff(job, formed.job_inputs(env={"A": "2"}))
+    assert (list(response.detailedDiff), response.deleteBeforeReplace) == (["env.A"], True)
+    assert not engine.diff(job, formed.job_inputs(env={"A": "1"}, timeout=1, logLines=5)).diffs
+
+
+def test_deleting_a_job_of_a_swarm_that_is_gone_succeeds(world: World, formed: Formed, engine: Engine) -> None:
+    job = engine.create("Job", formed.job_inputs())
+    for name in formed.managers:
+        world.daemon(name).swarm = None
+    engine.delete(job)
+
+
+def test_the_name_of_a_job_fits_docker_and_tells_its_content() -> None:
+    inputs = {"image": "a", "managers": [1], "timeout": 5}
+    name = service_name("ä job/with a very long name " * 4, inputs)
+    assert len(name) <= 63
+    assert name.replace("-", "").replace("_", "").isalnum()
+    assert service_name("x", inputs) == service_name("x", {**inputs, "managers": [2], "timeout": 6})
+    assert service_name("x", inputs) != service_name("x", {**inputs, "image": "b"})
+
+
+def test_a_job_is_written_as_docker_wants_it() -> None:
+    template = task_template(
+        {
+            "image": "tool@sha256:1",
+            "command": ["run"],
+            "env": {"B": "2", "A": "1"},
+            "secrets": [{"secretId": "s1", "secretName": "password", "fileName": "password"}],
+            "configs": [{"configId": "c1", "configName": "settings", "fileName": "/etc/settings"}],
+            "mounts": [{"type": "tmpfs", "target": "/tmp"}],
+            "networks": ["n1"],
+            "constraints": ["node.role==worker"],
+            "memory": 2**26,
+            "cpus": 0.5,
+        }
+    )
+    container = template["ContainerSpec"]
+    assert container["Env"] == ["A=1", "B=2"]
+    assert container["Secrets"][0]["File"] == {"Name": "password", "UID": "0", "GID": "0", "Mode": 0o444}
+    assert container["Configs"][0]["ConfigID"] == "c1"
+    assert container["Mounts"] == [{"Type": "tmpfs", "Target": "/tmp", "Source": "", "ReadOnly": False}]
+    assert template["Resources"] == {"Limits": {"MemoryBytes": 2**26, "NanoCPUs": 500_000_000}}
+    assert (template["Networks"], template["Placement"]) == ([{"Target": "n1"}], {"Constraints": ["node.role==worker"]})
+
+
+def test_readiness_waits_for_all_nodes_and_then_only_for_new_ones(world: World, formed: Formed, engine: Engine) -> None:
+    ids = [node.id for node in formed.nodes.values()]
+    ways = {"managers": [connection("m1")], "clusterId": formed.cluster.id}
+    gate = engine.create("Readiness", {**ways, "nodeIds": ids})
+    assert gate["ready"] == 4
+    assert not engine.diff(gate, {**ways, "nodeIds": ids[::-1]}).diffs
+    world.daemon("w1").up = False
+    extra = engine.create("Node", formed.node_inputs("w2"))
+    assert engine.update(gate, {**ways, "nodeIds": [*ids, extra.id]})["ready"] == 5
+    with pytest.raises(FailedError, match=f"{ids[3]} is down"):
+        engine.create("Readiness", {**ways, "nodeIds": ids}, timeout=0.1)
