@@ -103,6 +103,14 @@ def _settled(rules: Rules, shape: Shape, path: str, planned: Any, actual: Any) -
     return actual
 
 
+def refreshed_state(outputs: Shape, old: Values, found: Values) -> Values:
+    """The state as it is in reality, told as before where nothing is different: a refresh then shows what differs."""
+    return {
+        name: old[name] if name in old and same(old[name], found.get(name)) else found.get(name)
+        for name in outputs.fields
+    }
+
+
 def inputs_from_state(rules: Rules, shape: Shape, old_inputs: Values, state: Values) -> Values:
     """The inputs as they are in reality: the values of the state for the keys that the old inputs had."""
     if not old_inputs:  # an import: everything that is an input and is set

@@ -173,10 +173,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
         def read() -> provider_pb2.ReadResponse:
             operation = self._operation(request.urn, request.timeout)
-            actual = driver.read(operation, request.id, strip_secrets(state))
-            if actual is None:
+            old = strip_secrets(state)
+            found = driver.read(operation, request.id, old)
+            if found is None:
                 return provider_pb2.ReadResponse()
-            actual = {name: actual.get(name) for name in shape.outputs.fields} | {"id": request.id}
+            actual = plan.refreshed_state(shape.outputs, old, found) | {"id": request.id}
             inputs = plan.inputs_from_state(rules, shape.inputs, wrapped, actual)
             properties = _sealed(rules, shape, {**state, **wrapped}, actual)
             return provider_pb2.ReadResponse(id=request.id, properties=properties, inputs=to_struct(inputs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hermetic.providers.docker.wire import post
 from hermetic.providers.driver import Driver, Operation, PartlyDoneError, ProviderError
 
 _LAST_LINES = 20
+_STEADY_SECONDS = 0.5
 _REMOVAL_SECONDS = 120.0
 _MEBIBYTE = 1024 * 1024
 
@@ -146,15 +148,20 @@ def _content(upload: Values) -> bytes:
 
 
 def _expect_running(operation: Operation, client: docker.APIClient, identity: str, planned: Values) -> None:
-    """It must run, or be on its way back by its restart policy."""
+    """It must run, and still do so a moment later: a command that ends at once is seen running too, now and then."""
+    started, since = "", time.monotonic()
 
     def running() -> bool:
+        nonlocal started, since
         state = client.inspect_container(identity)["State"]
         if state["Status"] in ("exited", "dead"):
             lines = client.logs(identity, tail=_LAST_LINES).decode(errors="replace").strip()
             said = f"; its last lines: {lines}" if lines else f"; {state['Error'] or 'it wrote nothing'}"
             raise ProviderError(f"container exited immediately with code {state['ExitCode']}{said}")
-        return bool(state["Running"])
+        if state["StartedAt"] != started:
+            started, since = state["StartedAt"], time.monotonic()
+        steady = time.monotonic() - since >= _STEADY_SECONDS
+        return bool(state["Running"]) and not state["Restarting"] and steady
 
     seconds = planned["containerReadRefreshTimeoutMilliseconds"] / 1000
     operation.wait_until(running, "the container to run", seconds)

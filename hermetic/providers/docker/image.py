@@ -98,6 +98,7 @@ def _build(operation: Operation, client: docker.APIClient, name: str, build: Val
         platform=build.get("platform") or None,
         network_mode=build.get("networkMode") or None,
         cache_from=build.get("cacheFroms") or None,
+        timeout=int(operation.left),  # a step may be silent for long
         decode=True,
     )
     _raise_failure(operation, steps, f"building {name}")

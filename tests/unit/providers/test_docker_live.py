@@ -119,6 +119,7 @@ class Made:
         assert self.provider.diff(kind, name, state, checked)["detailedDiff"] == {}
         found, read, inputs = self.provider.read(kind, name, identity, state, checked)
         assert found == identity
+        assert read == state
         assert self.provider.diff(kind, name, read, checked)["detailedDiff"] == {}
         again, _ = self.provider.check(kind, name, {key: inputs[key] for key in inputs if key != "__defaults"}, inputs)
         assert self.provider.diff(kind, name, read, again)["detailedDiff"] == {}
