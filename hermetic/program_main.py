@@ -59,9 +59,9 @@ def _run(program: str) -> None:
 
 def _user_traceback(error: BaseException, program: str) -> str:
     """The traceback from the program on: how it was started is of no use to its author."""
-    folder = Path(program).resolve().parent
+    folder = Path(program).parent
     trace = error.__traceback__
-    while trace is not None and folder not in Path(trace.tb_frame.f_code.co_filename).absolute().parents:
+    while trace is not None and folder not in Path(trace.tb_frame.f_code.co_filename).parents:
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__)).rstrip("\n")
 
