@@ -49,6 +49,8 @@ def deploy(inputs: Inputs) -> None:
     pulumi.export("urls", load_balancer.urls)
     pulumi.export("cluster_id", cluster.cluster_id)
     pulumi.export("endpoint", cluster.endpoint)
+    if settings.swarm.autolock:
+        pulumi.export("unlock_key", cluster.resource.unlock_key)
     pulumi.export("nodes", {machine.spec.name: _node(machine) for machine in cloud.machines})
 
 

@@ -104,7 +104,7 @@ class Graph:
 
 
 def record(settings: dict[str, Any], mode: str, earlier: Graph | None = None, **environment: str) -> Graph:
-    """Run the program in a process of its own; `mode` is `applied` or `preview`, `earlier` an update before this one."""
+    """Run the program in a process of its own; `mode` is `applied` or `preview`, `earlier` the update before."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.graph.record"],
         input=json.dumps({"settings": settings, "mode": mode, "earlier": earlier.outputs if earlier else {}}),

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ STACKS = {"default": DEFAULT, "production": PRODUCTION, "hundred": HUNDRED, "mes
 MODES = ("applied", "preview")
 
 STACK = "pulumi:pulumi:Stack"
+LEDGER = Path(__file__).with_name("ledger.txt")
 DOCKER_KINDS_IN_SWARM = {
     "docker:index/network:Network",
     "docker:index/service:Service",
@@ -196,6 +198,17 @@ def test_a_second_update_registers_what_the_first_did(stack: str) -> None:
     second = record(STACKS[stack], "applied", earlier=first)
     assert {r.urn: r.inputs for r in second.resources} == {r.urn: r.inputs for r in first.resources}
     assert second.outputs == first.outputs
+
+
+def test_a_urn_once_released_is_still_there_or_has_an_alias() -> None:
+    """`ledger.txt` lists the URNs of the default stack; what is renamed needs an alias, or users lose their data."""
+    found = graph("default", "applied")
+    aliases = {
+        alias["urn"] for resource in found.resources for alias in resource.request.get("aliases", []) if "urn" in alias
+    }
+    released = LEDGER.read_text().split()
+    assert len(released) > 50
+    assert [urn for urn in released if urn not in found.by_urn and urn not in aliases] == []
 
 
 def test_adding_a_worker_only_adds() -> None:
