@@ -111,6 +111,7 @@ def test_a_machine_takes_no_password_and_shows_the_host_key_that_it_was_given_al
     machine.wait()
     settings = machine.ssh("sshd -T").stdout.splitlines()
     assert {"passwordauthentication no", "kbdinteractiveauthentication no", "usedns no"} <= set(settings)
+    assert {"maxsessions 128", "maxstartups 128:30:256", "allowstreamlocalforwarding yes"} <= set(settings)
     assert "permitrootlogin without-password" in settings
     assert [line for line in settings if line.startswith("hostkey ")] == ["hostkey /etc/ssh/ssh_host_ed25519_key"]
     assert machine.ssh("ls /etc/ssh | grep -c ssh_host").stdout.strip() == "2"
