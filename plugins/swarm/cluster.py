@@ -280,8 +280,7 @@ def _looks(operation: Operation, connections: Sequence[Connection]) -> list[Look
 
     def look(connection: Connection) -> Look:
         try:
-            with operation.docker(connection) as client:
-                return Look(connection.name, look_at(client))
+            return Look(connection.name, operation.look(connection))
         except (SshError, WrongHostKeyError, DaemonError) as error:
             return Look(connection.name, None, str(error))
 

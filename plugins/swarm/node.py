@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from plugins.swarm.connection import Connection, connections_of
-from plugins.swarm.daemon import DaemonError, SwarmView, look_at
+from plugins.swarm.daemon import DaemonError
 from plugins.swarm.errors import HalfMadeError, SwarmError
 from plugins.swarm.fields import (
     ADDRESS,
@@ -147,8 +147,7 @@ def _address(node: Mapping[str, Any]) -> str:
 def _join(operation: Operation, managers: Managers, inputs: Properties) -> str:
     """The node's id in the swarm, after joining it if that was needed."""
     connection = Connection.of(inputs["connection"])
-    with operation.docker(connection) as client:
-        view = look_at(client)
+    view = operation.look(connection)
     if view.state == "inactive":
         operation.progress(f"{connection.name} joins swarm {managers.cluster_id}")
         if inputs["role"] == "manager":
@@ -158,7 +157,7 @@ def _join(operation: Operation, managers: Managers, inputs: Properties) -> str:
             _ask_to_join(operation, managers, connection, inputs)
 
     def joined() -> str | None:
-        view = _view(operation, connection)
+        view = operation.look(connection)
         if view.state in ("error", "locked"):
             raise SwarmError(
                 f"{connection.name} {view.told()}; take it out (`docker swarm leave --force` on it), then run again"
@@ -209,11 +208,6 @@ def _belongs(managers: Managers, connection: Connection, node_id: str, advertise
         )
 
 
-def _view(operation: Operation, connection: Connection) -> SwarmView:
-    with operation.docker(connection) as client:
-        return look_at(client)
-
-
 def _import(operation: Operation, object_id: str) -> Seen:
     """The id is `ssh://user@address:port` of the machine, then those of managers, divided by commas."""
     if not object_id.startswith("ssh://"):
@@ -222,10 +216,10 @@ def _import(operation: Operation, object_id: str) -> Seen:
             "its managers, ssh://user@address:port,ssh://…"
         )
     connections = [record_host_key(operation, Connection.parse(url)) for url in object_id.split(",")]
-    view = _view(operation, connections[0])
+    view = operation.look(connections[0])
     if view.state != "active":
         raise SwarmError(f"id is {object_id!r}: {connections[0].name} {view.told()}; create the node instead")
-    cluster_id = next((id_ for one in connections if (id_ := _view(operation, one).cluster_id)), "")
+    cluster_id = next((id_ for one in connections if (id_ := operation.look(one).cluster_id)), "")
     managers = Managers(operation, connections, cluster_id)
     node = managers.node(view.node_id)
     if node is None:
@@ -234,7 +228,7 @@ def _import(operation: Operation, object_id: str) -> Seen:
     spec = node["Spec"]
     inputs = {
         "connection": connections[0].properties(),
-        "managers": [one.properties() for one in connections if _view(operation, one).is_manager],
+        "managers": [one.properties() for one in connections if operation.look(one).is_manager],
         "clusterId": cluster_id,
         "managerAddresses": list(chosen.manager_addresses),
         "joinToken": managers.call(lambda client: client.inspect_swarm()["JoinTokens"][spec["Role"].capitalize()]),
@@ -284,7 +278,7 @@ def _wait_for_role(operation: Operation, managers: Managers, node_id: str, conne
 def _is_out(operation: Operation, connection: Connection) -> bool:
     """Whether the machine itself says that it is in no swarm."""
     try:
-        return _view(operation, connection).state == "inactive"
+        return operation.look(connection).state == "inactive"
     except (SshError, WrongHostKeyError, DaemonError) as error:
         operation.warn(f"{connection.name} does not answer: {error}")
         return False
@@ -295,7 +289,7 @@ def _has_left(operation: Operation, node: Mapping[str, Any], inputs: Properties)
     if node["Status"]["State"] != "down":
         return False
     try:
-        view = _view(operation, Connection.of(inputs["connection"]))
+        view = operation.look(Connection.of(inputs["connection"]))
     except (SshError, WrongHostKeyError, DaemonError) as error:
         operation.warn(f"node {node['ID']} is down and its machine does not answer: {error}")
         return False
@@ -305,7 +299,7 @@ def _has_left(operation: Operation, node: Mapping[str, Any], inputs: Properties)
 def _leave_what_is_gone(operation: Operation, connection: Connection, cluster_id: str, none: NoManagerError) -> None:
     """No manager speaks for the swarm: fine when the machine is out of it, or when the swarm is certainly no more."""
     try:
-        view = _view(operation, connection)
+        view = operation.look(connection)
     except (SshError, WrongHostKeyError, DaemonError) as error:
         raise SwarmError(f"{none}; and {connection.name}, which is to leave it, does not answer ({error})") from error
     if view.state == "inactive":
@@ -321,7 +315,7 @@ def _leave_what_is_gone(operation: Operation, connection: Connection, cluster_id
 def _leave_if_still(operation: Operation, connection: Connection, node_id: str) -> None:
     """The swarm does not know the node any more: what its machine holds of it is stale."""
     try:
-        view = _view(operation, connection)
+        view = operation.look(connection)
         if view.state != "inactive" and view.node_id == node_id:
             with operation.docker(connection) as client:
                 client.leave_swarm(force=True)

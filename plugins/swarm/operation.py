@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from plugins.swarm.connection import Access, Connection, explain_wrong_key, is_wrong_host_key
-from plugins.swarm.daemon import answers_of
+from plugins.swarm.daemon import DaemonError, SwarmView, answers_of, look_at
 from plugins.swarm.errors import CancelledError, DeadlineError, SwarmError
 from plugins.swarm.ssh import DockerTunnel, Finished, SshError, connect_docker, run
 from plugins.swarm.tunnels import Tunnels
@@ -126,6 +126,18 @@ class Operation:
         key = f"{connection.url} {connection.host_key}"
         with session.tunnels.client(key, connect) as client, answers_of(connection.name):
             yield client
+
+    def look(self, connection: Connection) -> SwarmView:
+        """The swarm as this machine's daemon sees it."""
+        try:
+            with self.docker(connection) as client:
+                return look_at(client)
+        except DaemonError as error:
+            if error.status:
+                raise
+        # The shared connection may have died unnoticed: only a new one tells whether the machine is there.
+        with self.docker(connection) as client:
+            return look_at(client)
 
     def command(self, connection: Connection, options: Sequence[str], argv: Sequence[str]) -> Finished:
         """Run one command on a machine."""

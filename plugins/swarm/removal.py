@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugins.swarm.connection import Connection, is_nobody_there
-from plugins.swarm.daemon import DaemonError, SwarmView, look_at
+from plugins.swarm.daemon import DaemonError
 from plugins.swarm.errors import DeadlineError, SwarmError
 from plugins.swarm.managers import Managers
 from plugins.swarm.operation import Operation
@@ -36,7 +36,7 @@ class Removal:
             return
         self._refuse_loss_of_quorum(node)
         try:
-            view = self._look()
+            view = self._operation.look(self._connection)
         except SshError as error:
             self._require_proof(node, error)
             self._remove(node)
@@ -46,10 +46,6 @@ class Removal:
         else:
             self._drain()
             self._remove(node, leave=True)
-
-    def _look(self) -> SwarmView:
-        with self._operation.docker(self._connection) as client:
-            return look_at(client)
 
     def _is_the_last_manager(self, node: Mapping[str, Any]) -> bool:
         if not is_manager(node) or [one.node_id for one in self._managers.members()] != [self._node_id]:
@@ -135,7 +131,7 @@ class Removal:
                 raise
 
     def _has_left(self) -> bool:
-        view = self._look()
+        view = self._operation.look(self._connection)
         if view.state == "inactive":
             return True
         if not view.is_manager:

@@ -16,12 +16,13 @@ from plugins.swarm.server import Server
 # Threads are made as they are needed: all operations of a large stack at once, and Cancel besides.
 THREADS = 256
 LARGEST_MESSAGE = 400 * 1024 * 1024
-# How often we look whether the engine still lives, in seconds.
+# How often we look whether the engine still lives, and for tunnels that nobody uses, in seconds.
 HEARTBEAT = 2.0
 
 
 def serve(engine_address: str) -> None:
     """Serve one engine until it ends."""
+    engine = os.getppid()
     session, ended = Session(), threading.Event()
     server = grpc.server(
         ThreadPoolExecutor(THREADS),
@@ -39,9 +40,8 @@ def serve(engine_address: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    engine = os.getppid()
     while not ended.wait(HEARTBEAT) and os.getppid() == engine:
-        pass
+        session.tunnels.sweep()
     session.cancelled.set()
     session.tunnels.close()
     server.stop(grace=None)

@@ -14,6 +14,7 @@ import grpc
 from docker.errors import APIError
 from pulumi.runtime.proto import provider_pb2_grpc
 from requests import Response
+from requests.exceptions import ConnectionError as BrokenError
 
 from plugins.swarm.journal import Journal
 from plugins.swarm.operation import Session
@@ -288,8 +289,8 @@ class _Locked:
 
         def call(*words: Any, **named: Any) -> Any:
             with self._world.lock:
-                if not self._daemon.up:
-                    raise ConnectionError("the machine is down")
+                if not self._daemon.up and name != "close":
+                    raise BrokenError("the machine is down")
                 return value(*words, **named)
 
         return call

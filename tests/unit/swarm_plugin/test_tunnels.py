@@ -39,18 +39,25 @@ class Opened:
         return self.tunnels[-1]
 
 
-def test_all_who_use_a_machine_at_once_share_one_tunnel_and_the_last_closes_it() -> None:
+def test_all_who_use_a_machine_share_one_tunnel_that_is_closed_when_nobody_does() -> None:
     tunnels, opened, together = Tunnels(), Opened(), threading.Barrier(64)
 
     def use(_: int) -> Any:
+        client: Any
         with tunnels.client("m", opened) as client:
             together.wait(10)
-            return client
+            tunnels.sweep(0)
+            together.wait(10)
+            return client if not client.closed else None
 
     with ThreadPoolExecutor(64) as pool:
         clients = set(pool.map(use, range(64)))
     assert len(opened.tunnels) == len(clients) == 1
-    assert clients.pop().closed
+    client = clients.pop()
+    tunnels.sweep()
+    assert not client.closed, "the next operation would have used it"
+    tunnels.sweep(0)
+    assert client.closed
 
 
 def test_a_dead_tunnel_is_opened_anew() -> None:
