@@ -154,35 +154,39 @@ class Operation:
         server, address = self._server()
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
         server.start()
-        program = Program(self._program_settings(), address, engine_address, self._world.listener.program_line)
-        exit_code: list[int] = []
-        watcher = threading.Thread(target=self._watch, args=(program, exit_code), daemon=True)
-        watcher.start()
-        while not (monitor.finished.is_set() or exit_code or self._failures.stopped.is_set()):
+        try:
+            program = Program(self._program_settings(), address, engine_address, self._world.listener.program_line)
+            watch = _Watch(program, self._wake)
+            try:
+                self._follow(monitor, watch, planner, executor)
+            finally:
+                monitor.may_end.set()
+                watch.end()
+        finally:
+            server.stop(grace=None).wait()
+        self._judge(watch.exit_code)
+
+    def _follow(self, monitor: ResourceMonitor, watch: "_Watch", planner: Planner, executor: Executor) -> None:
+        """Wait until the program has registered everything, or ended, or something failed; then delete what is left."""
+        while not (monitor.finished.is_set() or watch.ended or self._failures.stopped.is_set()):
             self._wake.wait()
             self._wake.clear()
-        if not monitor.finished.is_set():
+        completed = monitor.finished.is_set() or (watch.ended and watch.exit_code == 0)
+        if not completed:
             self._failures.stop()
         # A plugin must not be stopped in the middle of an operation.
         executor.wait_until_idle()
-        try:
-            if monitor.finished.is_set() and not self._failures.stopped.is_set() and not self._engine.errors:
-                executor.run_deletions(planner.plan_deletions())
-        finally:
-            monitor.may_end.set()
-            watcher.join(PROGRAM_GRACE)
-            program.stop()
-            watcher.join()
-            server.stop(grace=None).wait()
-        silent = not self._engine.errors and not self._world.listener.failed and not self.cancelled
-        if (exit_code[0] != 0 or not monitor.finished.is_set()) and silent:
-            self._world.listener.message(Severity.ERROR, "", f"the program ended with exit code {exit_code[0]}")
-        if exit_code[0] != 0:
-            self._failures.stop()
+        if completed and not self._failures.stopped.is_set() and not self._engine.errors:
+            executor.run_deletions(planner.plan_deletions())
 
-    def _watch(self, program: Program, exit_code: list[int]) -> None:
-        exit_code.append(program.wait())
-        self._wake.set()
+    def _judge(self, exit_code: int) -> None:
+        """A program that failed without a word gets one."""
+        if exit_code == 0:
+            return
+        self._failures.stop()
+        told = self._engine.errors or self._world.listener.failed or self.cancelled
+        if not told:
+            self._world.listener.message(Severity.ERROR, "", f"the program ended with exit code {exit_code}")
 
     def _program_settings(self) -> ProgramSettings:
         deployed = self._world.deployed
@@ -211,6 +215,29 @@ class Operation:
 
     def _report_plugin(self, plugin: str, line: str) -> None:
         self._world.listener.message(Severity.DEBUG, "", f"{plugin}: {line}")
+
+
+class _Watch:
+    """Waits for the program's end in a thread of its own, and brings it about when it does not come."""
+
+    def __init__(self, program: Program, wake: threading.Event) -> None:
+        self._program = program
+        self._wake = wake
+        self.ended = False
+        self.exit_code = 0
+        self._thread = threading.Thread(target=self._wait, daemon=True)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        self.exit_code = self._program.wait()
+        self.ended = True
+        self._wake.set()
+
+    def end(self) -> None:
+        """Give the program some time to end by itself, then end it."""
+        self._thread.join(PROGRAM_GRACE)
+        self._program.stop()
+        self._thread.join()
 
 
 def _known_versions(states: list[ResourceState]) -> dict[str, str]:

@@ -23,6 +23,8 @@ _WORDS = {
     Op.REPLACE: ("+-", "replacing", "replaced", "replace"),
     Op.CREATE_REPLACEMENT: ("++", "creating replacement", "created replacement", "create replacement"),
     Op.DELETE_REPLACED: ("--", "deleting original", "deleted original", "delete original"),
+    Op.DISCARD: ("<", "discarding", "discarded", "discard"),
+    Op.DISCARD_REPLACED: ("<<", "discarding original", "discarded original", "discard original"),
     Op.READ: (">", "reading", "read", "read"),
     Op.READ_REPLACEMENT: (">+", "reading for replacement", "read for replacement", "read for replacement"),
     Op.REFRESH: ("~", "refreshing", "refreshed", "refresh"),
@@ -43,6 +45,7 @@ _SUMMARY = {
     "replace": ("+-", "replaced", "replace"),
     "import": ("= ", "imported", "import"),
     "read": ("> ", "read", "read"),
+    "discard": ("< ", "discarded", "discard"),
 }
 
 

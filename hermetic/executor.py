@@ -81,6 +81,8 @@ class Executor:
             Op.REPLACE: lambda _: None,
             Op.DELETE: self._delete,
             Op.DELETE_REPLACED: self._delete,
+            Op.DISCARD: self._delete,
+            Op.DISCARD_REPLACED: self._delete,
             Op.REMOVE_PENDING_REPLACE: self._forget,
             Op.READ: self._read,
             Op.READ_REPLACEMENT: self._read,
@@ -216,7 +218,7 @@ class Executor:
 
     def _delete(self, step: Step) -> None:
         old = step.old_state
-        if step.op is Op.DELETE and old.protect:
+        if step.op in {Op.DELETE, Op.DISCARD} and old.protect:
             raise ProtectedError(protected_message(old.urn, "cannot be deleted because it is protected"))
         hooks = old.resource_hooks
         self._hooks.before("delete", hooks.get("BeforeDelete", ()), step)

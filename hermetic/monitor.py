@@ -27,7 +27,7 @@ from hermetic.requests import RequestError, answer_of, goal_of, read_goal_of
 from hermetic.state import ResourceState
 from hermetic.transforms import TransformedRequest, Transforms
 from hermetic.urns import PROVIDER_PREFIX, ROOT_TYPE, is_provider_type, make_reference, package_of
-from hermetic.values import from_struct, secret, to_struct
+from hermetic.values import UNKNOWN, from_struct, secret, to_struct
 
 SUPPORTED = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
@@ -282,9 +282,8 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             self._run(plan)
         if plan.state is None or plan.failed:
             return resource_pb2.ReadResourceResponse(urn=plan.urn, result=resource_pb2.FAIL)
-        return resource_pb2.ReadResourceResponse(
-            urn=plan.urn, id=plan.state.id, properties=to_struct(plan.state.outputs)
-        )
+        identity = "" if plan.state.id == UNKNOWN else plan.state.id
+        return resource_pb2.ReadResourceResponse(urn=plan.urn, id=identity, properties=to_struct(plan.state.outputs))
 
     def _register_outputs(self, request: Any) -> empty_pb2.Empty:
         state = self._states.get(request.urn)

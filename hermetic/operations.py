@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from types import FrameType
 
@@ -112,7 +111,7 @@ def _run(job: _Job, display: Display, *, preview: bool) -> tuple[bool, Operation
         job.store.load(),
         None if preview else job.store,
     )
-    with _Interruptible(operation) if not preview else nullcontext():
+    with _Interruptible(operation):
         ok = operation.run()
     return ok, operation
 

@@ -111,6 +111,7 @@ class DiffDisplay(Display):
             Op.CREATE: "+ ",
             Op.UPDATE: "~ ",
             Op.DELETE: "- ",
+            Op.DISCARD: "< ",
             Op.REPLACE: "+-",
             Op.READ: "> ",
             Op.REFRESH: "~ ",

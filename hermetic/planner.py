@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hermetic.events import Listener, Severity, Step
@@ -96,9 +96,12 @@ class Targets:
     with_dependents: bool = False
 
     def includes(self, urn: str) -> bool:
-        if not self.urns or urn in self.urns or is_provider_type(type_of(urn)) or type_of(urn) == ROOT_TYPE:
-            return True
-        return any(_matches(pattern, urn) for pattern in self.urns if "*" in pattern)
+        """Whether a registration is meant; the stack and providers always are, as others need them."""
+        return not self.urns or is_provider_type(type_of(urn)) or type_of(urn) == ROOT_TYPE or self.names(urn)
+
+    def names(self, urn: str) -> bool:
+        """Whether the user named it."""
+        return urn in self.urns or any(_matches(pattern, urn) for pattern in self.urns if "*" in pattern)
 
 
 class Planner:
@@ -162,7 +165,7 @@ class Planner:
             return Plan(urn)
         if case is Case.KEEP and old is not None:
             self._note_seen(old)
-            return Plan(urn, [Step(Op.SAME, urn, old, old)], old)
+            return self._kept(urn, goal, old)
         self._refuse_skipped_needs(urn, goal)
         new = self._new_state(goal, urn)
         if case in {Case.IMPORT, Case.IMPORT_REPLACEMENT}:
@@ -171,7 +174,7 @@ class Planner:
         new.inputs = self._check(goal, new, None if fresh or old is None else old)
         plan = self._plan_case(case, goal, old, new)
         # What hangs on a failed resource is looked at, and left as it is.
-        return self._after_failure(plan, old) if self._needs_a_failed_one(goal) else plan
+        return self._after_failure(plan, goal, old) if self._needs_a_failed_one(goal) else plan
 
     def _plan_case(self, case: Case, goal: Goal, old: ResourceState | None, new: ResourceState) -> Plan:
         urn = new.urn
@@ -189,11 +192,18 @@ class Planner:
         ]
         return Plan(urn, steps if later else steps[::-1], new)
 
-    def _after_failure(self, plan: Plan, old: ResourceState | None) -> Plan:
+    def _after_failure(self, plan: Plan, goal: Goal, old: ResourceState | None) -> Plan:
         self._failures.urns.add(plan.urn)
         if old is None or plan.urn in self._replaced:
             return Plan(plan.urn, failed=True)
-        return Plan(plan.urn, [Step(Op.SAME, plan.urn, old, old)], old, failed=True)
+        kept = self._kept(plan.urn, goal, old)
+        kept.failed = True
+        return kept
+
+    def _kept(self, urn: str, goal: Goal, old: ResourceState) -> Plan:
+        """The resource as it is, but for its name."""
+        state = old if old.urn == urn else replace(old, urn=urn, type=goal.type, parent=goal.parent)
+        return Plan(urn, [Step(Op.SAME, urn, old, state)], state)
 
     def _needs_a_failed_one(self, goal: Goal) -> bool:
         failed = self._failures.urns
@@ -492,18 +502,13 @@ class Planner:
     # -- what is left
     def plan_deletions(self) -> list[Step]:
         """Deletions of what the program did not register, and of old objects of replaced resources."""
+        wanted = self._wanted_targets() if self._targets.urns else None
         steps: list[Step] = []
         for state in reversed(self.all_olds):
             if id(state) in self._deleted_first and state.urn in self._registered:
                 continue
-            op = deletion_of(
-                Deletion(
-                    marked=state.delete,
-                    seen=state.urn in self._seen or state.urn in self.renamed,
-                    pending_replacement=state.pending_replacement,
-                )
-            )
-            if op is not None and self._targets.includes(state.urn):
+            op = deletion_of(_deletion(state, seen=state.urn in self._seen or state.urn in self.renamed))
+            if op is not None and (wanted is None or state.urn in wanted):
                 steps.append(Step(op, state.urn, state))
         return self.prepare_deletions(steps)
 
@@ -526,38 +531,30 @@ class Planner:
         """Deletions of all, or of the targets and what cannot outlive them."""
         wanted = self._destroy_targets() if self._targets.urns else None
         steps = [
-            Step(
-                Op.DELETE_REPLACED
-                if state.delete
-                else Op.REMOVE_PENDING_REPLACE
-                if state.pending_replacement
-                else Op.DELETE,
-                state.urn,
-                state,
-            )
+            Step(deletion_of(_deletion(state, seen=False)) or Op.DELETE, state.urn, state)
             for state in reversed(self.all_olds)
             if wanted is None or state.urn in wanted
         ]
         return self.prepare_deletions(steps)
 
-    def _targeted_olds(self) -> list[ResourceState]:
-        found: dict[str, ResourceState] = {}
-        for target in sorted(self._targets.urns):
-            matching = [
-                state for urn, state in self._olds.items() if urn == target or ("*" in target and _matches(target, urn))
-            ]
-            if not matching:
-                raise PlanError(f"no resource named '{target}' found: the --target is not in the state")
-            found.update((state.urn, state) for state in matching)
-        return list(found.values())
-
-    def _destroy_targets(self) -> set[str]:
+    def _wanted_targets(self) -> set[str]:
+        """Entries that the user named, and what cannot outlive them."""
         wanted: set[str] = set()
-        for state in self._targeted_olds():
-            wanted.add(state.urn)
-            wanted.update(each.urn for each in self.dependents_to_replace(state))
+        for urn, state in self._olds.items():
+            if not self._targets.names(urn):
+                continue
+            wanted.add(urn)
+            if urn not in self._registered:
+                wanted.update(each.urn for each in self.dependents_to_replace(state))
             if self._targets.with_dependents:
                 wanted.update(each.urn for each in self._graph.depending_on(state, lambda _: False))
+        return wanted
+
+    def _destroy_targets(self) -> set[str]:
+        for target in sorted(self._targets.urns):
+            if not any(Targets(frozenset({target})).names(urn) for urn in self._olds):
+                raise PlanError(f"no resource named '{target}' found: the --target is not in the state")
+        wanted = self._wanted_targets()
         for state in self.all_olds:
             held = sorted(wanted.intersection(needs(state)))
             if held and state.urn not in wanted:
@@ -567,6 +564,12 @@ class Planner:
                     "--target-dependents to proceed."
                 )
         return wanted
+
+
+def _deletion(state: ResourceState, *, seen: bool) -> Deletion:
+    return Deletion(
+        marked=state.delete, seen=seen, pending_replacement=state.pending_replacement, external=state.external
+    )
 
 
 def _matches(pattern: str, urn: str) -> bool:

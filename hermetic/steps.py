@@ -18,6 +18,8 @@ class Op(StrEnum):
     REPLACE = "replace"
     CREATE_REPLACEMENT = "create-replacement"
     DELETE_REPLACED = "delete-replaced"
+    DISCARD = "discard"
+    DISCARD_REPLACED = "discard-replaced"
     READ = "read"
     READ_REPLACEMENT = "read-replacement"
     REFRESH = "refresh"
@@ -28,7 +30,14 @@ class Op(StrEnum):
 
 # The parts of a replacement: the step REPLACE stands for them in plans and counts.
 PARTS_OF_REPLACEMENT = frozenset(
-    {Op.CREATE_REPLACEMENT, Op.DELETE_REPLACED, Op.READ_REPLACEMENT, Op.IMPORT_REPLACEMENT, Op.REMOVE_PENDING_REPLACE}
+    {
+        Op.CREATE_REPLACEMENT,
+        Op.DELETE_REPLACED,
+        Op.DISCARD_REPLACED,
+        Op.READ_REPLACEMENT,
+        Op.IMPORT_REPLACEMENT,
+        Op.REMOVE_PENDING_REPLACE,
+    }
 )
 
 
@@ -212,12 +221,15 @@ class Deletion:
     marked: bool  # an object that was replaced and is still to be deleted
     seen: bool  # the program registered it, under its URN or an alias
     pending_replacement: bool  # its object is gone, the replacement was not made
+    external: bool = False  # the object was only read: it is forgotten, not deleted
 
 
 def deletion_of(entry: Deletion) -> Op | None:
     """Whether and how an entry of the old state is deleted; None keeps it."""
     if entry.marked:
-        return Op.DELETE_REPLACED
+        return Op.DISCARD_REPLACED if entry.external else Op.DELETE_REPLACED
     if entry.seen:
         return None
-    return Op.REMOVE_PENDING_REPLACE if entry.pending_replacement else Op.DELETE
+    if entry.pending_replacement:
+        return Op.REMOVE_PENDING_REPLACE
+    return Op.DISCARD if entry.external else Op.DELETE

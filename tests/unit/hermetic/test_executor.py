@@ -128,7 +128,12 @@ def waits_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-CUSTOM = "import pulumi\nclass R(pulumi.CustomResource):\n    def __init__(self, n, t, o=None): super().__init__(t, n, {}, o)\n"
+CUSTOM = """
+import pulumi
+class R(pulumi.CustomResource):
+    def __init__(self, name, token, opts=None):
+        super().__init__(token, name, {}, opts)
+"""
 
 
 @pytest.mark.parametrize(
@@ -146,7 +151,7 @@ CUSTOM = "import pulumi\nclass R(pulumi.CustomResource):\n    def __init__(self,
             "does not support invoke transforms",
         ),
         (CUSTOM + 'R("r", "nowhere:index:R")', "no resource plugin 'pulumi-resource-nowhere' found"),
-        (CUSTOM + 'R("a", "probe:index:T", pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="soon")))',
+        (CUSTOM + 'R("a", "probe:index:T", pulumi.ResourceOptions(custom_timeouts={"create": "soon"}))',
          "unable to parse customTimeout value 'soon'"),
         (THING + 'Thing("a")\nThing("a")', "Duplicate resource URN"),
     ],
@@ -250,6 +255,13 @@ def test_a_program_that_leaves_early_fails_the_update_and_deletes_nothing(stack:
     assert stack.ids() == ["a-1"]
 
 
+def test_a_program_that_leaves_early_on_purpose_has_said_all_it_wants(stack: Stack) -> None:
+    stack.up(THING + 'Thing("a", value="1")\nThing("b", value="1")\n')
+    result = stack.up(THING + 'import sys\nThing("a", value="1")\nsys.exit(0)\n')
+    assert result.returncode == 0, result.stdout
+    assert stack.ids() == ["a-1"]
+
+
 def test_an_error_of_the_program_is_told_by_its_own_traceback_alone(stack: Stack) -> None:
     result = stack.up("def broken():\n    raise ValueError('no such region')\n\nbroken()\n")
     assert "ValueError: no such region" in result.stdout
@@ -283,11 +295,15 @@ def test_the_first_interrupt_ends_in_order_and_the_next_update_goes_on(stack: St
 
 
 def test_an_interrupt_between_steps_saves_what_was_done(stack: Stack) -> None:
-    waiting = 'import os, time\nThing("a", value="a").id.apply(lambda _: open(os.environ["PROBE_LOG"] + ".made", "w"))\ntime.sleep(0)\n'
     program = (
         THING
-        + waiting
-        + "import pulumi\nasync def wait():\n    import asyncio\n    await asyncio.sleep(60)\npulumi.run(wait)\n"
+        + """
+import asyncio, os, pulumi
+Thing("a", value="a").id.apply(lambda _: open(os.environ["PROBE_LOG"] + ".made", "w"))
+async def wait():
+    await asyncio.sleep(60)
+pulumi.run(wait)
+"""
     )
     stack.write(program)
     running = stack.start("up", "--yes", "--skip-preview")

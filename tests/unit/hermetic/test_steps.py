@@ -209,6 +209,8 @@ def test_paths_are_read_as_options_write_them() -> None:
         (Deletion(marked=False, seen=True, pending_replacement=True), None),
         (Deletion(marked=False, seen=False, pending_replacement=False), Op.DELETE),
         (Deletion(marked=False, seen=False, pending_replacement=True), Op.REMOVE_PENDING_REPLACE),
+        (Deletion(marked=False, seen=False, pending_replacement=False, external=True), Op.DISCARD),
+        (Deletion(marked=True, seen=True, pending_replacement=False, external=True), Op.DISCARD_REPLACED),
         (Deletion(marked=True, seen=True, pending_replacement=False), Op.DELETE_REPLACED),
         (Deletion(marked=True, seen=False, pending_replacement=False), Op.DELETE_REPLACED),
     ],
