@@ -20,7 +20,15 @@ from images.recipe import CONTENT_LABEL, NAME_LABEL, SERVICES, Recipe, combined_
 NAME: Final = "registry-content"
 DIGESTS_LABEL: Final = "flotilla.digests"
 _PORT: Final = "5000/tcp"
-_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+# Engines push the one kind or the other, alone or in a list of platforms.
+_MANIFESTS: Final = ", ".join(
+    (
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+    )
+)
 _READY_SECONDS: Final = 30
 _STOP_SECONDS: Final = 10
 
@@ -100,7 +108,7 @@ def _check(client: docker.APIClient, container: str, name: str, digest: str, log
 
 def _curl(client: docker.APIClient, container: str, path: str) -> tuple[int, bytes]:
     """Exit code and body of a request from inside the container: its port may be on another computer's 127.0.0.1."""
-    words = ["curl", "-sf", "-H", f"Accept: {_MANIFEST}", f"http://127.0.0.1:5000{path}"]
+    words = ["curl", "-sf", "-H", f"Accept: {_MANIFESTS}", f"http://127.0.0.1:5000{path}"]
     command: str = client.exec_create(container, words, stderr=False)["Id"]
     body: bytes = client.exec_start(command)
     return client.exec_inspect(command)["ExitCode"], body
