@@ -1,6 +1,7 @@
 """The base class of every component: it owns the type token, the names and options of children and the declared
 outputs, so that a component's own code says only what it makes."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
@@ -31,8 +32,9 @@ class Component(pulumi.ComponentResource):
         values of the annotated types; but what is published are our own objects, made anew in every run.
         """
         super().__init_subclass__()
-        annotations = cls.__dict__.get("__annotations__", {})
-        cls.declared_types = {name: annotations.pop(name) for name in cls.declares if name in annotations}
+        annotations = inspect.get_annotations(cls)
+        cls.declared_types = {name: kind for name, kind in annotations.items() if name in cls.declares}
+        cls.__annotations__ = {name: kind for name, kind in annotations.items() if name not in cls.declares}
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
         # The caller's options are for the component alone; children get theirs from `child`.

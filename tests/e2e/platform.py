@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,11 +134,16 @@ def fetch(url: str) -> tuple[int, str, dict[str, str]]:
     """Status, text and headers of a GET; a refused connection is status 0."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status, answer.read().decode(errors="replace"), dict(answer.headers)
+            return answer.status, answer.read().decode(errors="replace"), _lowered(answer.headers.items())
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(errors="replace"), dict(error.headers)
+        return error.code, error.read().decode(errors="replace"), _lowered(error.headers.items())
     except OSError:
         return 0, "", {}
+
+
+def _lowered(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Names of headers mean the same in any case, and proxies change it."""
+    return {name.lower(): value for name, value in headers}
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
@@ -150,6 +155,6 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
 
 
 def answering(url: str, header: str, attempts: int) -> set[str]:
-    """Values of a header over several requests: which tasks answer."""
+    """Values of a header (in small letters) over several requests: which tasks answer."""
     found = [fetch(url) for _ in range(attempts)]
     return {headers[header] for status, _, headers in found if status == 200 and header in headers}

@@ -48,7 +48,7 @@ def test_up_ends_with_nodes_services_and_urls(platform: Platform) -> None:
 
 def test_web_answers_through_the_load_balancer_from_tasks_on_different_nodes(platform: Platform) -> None:
     wait_for("the page", lambda: fetch(WEB)[0] == 200, 60)
-    wait_for("three tasks", lambda: len(answering(WEB, "X-Served-By", 12)) == 3, 60)
+    wait_for("three tasks", lambda: len(answering(WEB, "x-served-by", 12)) == 3, 60)
     nodes = set(re.findall(r"(?:manager|worker)-\d", " ".join(fetch(WEB)[1] for _ in range(12))))
     assert len(nodes) >= 2
 
@@ -59,7 +59,7 @@ def test_wordpress_answers_with_a_finished_site(platform: Platform) -> None:
     assert status == 200
     assert "Flotilla" in page
     assert "wp-admin/install.php" not in page
-    wait_for("two tasks", lambda: len(answering(BLOG, "X-Served-By", 12)) >= 2, 60)
+    wait_for("two tasks", lambda: len(answering(BLOG, "x-served-by", 12)) >= 2, 60)
 
 
 def test_every_node_is_a_checked_backend(platform: Platform) -> None:
@@ -97,7 +97,7 @@ def test_three_replicas_become_five(platform: Platform) -> None:
     platform.write(web={"replicas": 5})
     output = platform.make("up").stdout
     assert re.search(r"~ 1 updated", output)
-    wait_for("five tasks", lambda: len(answering(WEB, "X-Served-By", 30)) == 5, 60)
+    wait_for("five tasks", lambda: len(answering(WEB, "x-served-by", 30)) == 5, 60)
 
 
 def test_the_loss_of_a_manager_is_survived_and_healed(platform: Platform) -> None:
