@@ -18,7 +18,6 @@ HICCUPS = (
     "context deadline exceeded",
     "code = unavailable",
     "raft: no elected cluster leader",
-    "raft: raft message is too large",
     "connection is closing",
     "transport is closing",
     "context canceled",

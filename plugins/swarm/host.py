@@ -39,6 +39,8 @@ class Host(Resource):
         *("architecture", "cpus", "memory", "ipvs"),
     )
 
+    delete_first: ClassVar[bool] = False
+
     @override
     def foresee(self, old_outputs: Properties, news: Properties) -> Properties:
         old, new = old_outputs.get("connection") or {}, news["connection"]

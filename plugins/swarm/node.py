@@ -2,6 +2,7 @@
 the swarm as one would by hand (drain, wait, demote, leave, remove), and not at all where the quorum would be lost."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -147,14 +148,14 @@ def _address(node: Mapping[str, Any]) -> str:
 def _join(operation: Operation, managers: Managers, inputs: Properties) -> str:
     """The node's id in the swarm, after joining it if that was needed."""
     connection = Connection.of(inputs["connection"])
-    view = operation.look(connection)
-    if view.state == "inactive":
-        operation.progress(f"{connection.name} joins swarm {managers.cluster_id}")
-        if inputs["role"] == "manager":
-            with operation.locked(managers.cluster_id):
-                _ask_to_join(operation, managers, connection, inputs)
-        else:
-            _ask_to_join(operation, managers, connection, inputs)
+    if operation.look(connection).state == "inactive":
+        # Managers one after another: each of them changes who has to agree.
+        alone = operation.locked(managers.cluster_id) if inputs["role"] == "manager" else nullcontext()
+        with alone:
+            operation.wait(
+                lambda: _ask_to_join(operation, managers, connection, inputs),
+                f"{connection.name} to join swarm {managers.cluster_id}",
+            )
 
     def joined() -> str | None:
         view = operation.look(connection)
@@ -169,7 +170,10 @@ def _join(operation: Operation, managers: Managers, inputs: Properties) -> str:
     return node_id
 
 
-def _ask_to_join(operation: Operation, managers: Managers, connection: Connection, inputs: Properties) -> None:
+def _ask_to_join(operation: Operation, managers: Managers, connection: Connection, inputs: Properties) -> bool:
+    """Whether the machine's daemon took it up; False when the swarm was just busy with itself."""
+    if operation.look(connection).state != "inactive":
+        return True
     # The managers of this moment, too: the address known since the first one may be of a machine that is no more.
     _, view = managers.find()
     addresses = dict.fromkeys([*view.manager_addresses, *inputs["managerAddresses"]])
@@ -188,8 +192,13 @@ def _ask_to_join(operation: Operation, managers: Managers, connection: Connectio
                 "joinToken is not (or no longer) the swarm's: it was rotated; run `pulumi refresh`, then `pulumi up`"
             ) from error
         # After 20 seconds the daemon answers so and goes on trying by itself; whoever called waits for the result.
-        if "timeout was reached" not in error.explanation.lower():
+        if "timeout was reached" in error.explanation.lower():
+            return True
+        if not error.passes:
             raise
+        operation.progress(f"{connection.name} tries again to join: {error.explanation}")
+        return False
+    return True
 
 
 def _belongs(managers: Managers, connection: Connection, node_id: str, advertise_address: str) -> None:

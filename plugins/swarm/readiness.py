@@ -27,6 +27,7 @@ class Readiness(Resource):
         "timeout": Field(number(1, unit=" seconds"), change=Change.NOTHING),
     }
     computed: ClassVar[tuple[str, ...]] = ("ready",)
+    delete_first: ClassVar[bool] = False
 
     @override
     def compare(

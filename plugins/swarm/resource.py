@@ -48,6 +48,8 @@ class Resource:
     computed: ClassVar[tuple[str, ...]]
     # Outputs that are secret by nature.
     secret_outputs: ClassVar[frozenset[str]] = frozenset()
+    # Whether a replacement deletes first: a machine is a member once, a job runs under its name once.
+    delete_first: ClassVar[bool] = True
     # Outputs that no update changes.
     stable: ClassVar[tuple[str, ...]] = ()
     # Seconds for create, update and delete where the user gives none.

@@ -79,7 +79,7 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
         """Other ways to log in never replace anything."""
         olds = decode(request.old_inputs if request.HasField("old_inputs") else request.olds)
         found = differences(CONFIG, _configuration(olds), _configuration(decode(request.news)))
-        return _diff_response(found, stable=())
+        return _diff_response(found)
 
     @override
     def Configure(self, request: provider_pb2.ConfigureRequest, context: Any) -> provider_pb2.ConfigureResponse:
@@ -116,7 +116,7 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
         def run() -> provider_pb2.DiffResponse:
             resource = _resource(request.urn)
             found = resource.compare(plain(olds), plain(outputs), plain(news), list(request.ignoreChanges))
-            return _diff_response(found, resource.stable)
+            return _diff_response(found, resource.stable, delete_first=resource.delete_first)
 
         return self._answer(context, request.urn, news, run)
 
@@ -277,15 +277,16 @@ def _marked(resource: Resource, values: Mapping[str, Any], given: Mapping[str, A
     return marked
 
 
-def _diff_response(found: list[Difference], stable: tuple[str, ...]) -> provider_pb2.DiffResponse:
+def _diff_response(
+    found: list[Difference], stable: tuple[str, ...] = (), *, delete_first: bool = False
+) -> provider_pb2.DiffResponse:
     changes = provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE
     return provider_pb2.DiffResponse(
         changes=changes,
         diffs=sorted({one.property for one in found}),
         replaces=sorted({one.property for one in found if one.replaces}),
         stables=stable,
-        # A machine is a member once: the old membership has to end before the new one begins.
-        deleteBeforeReplace=any(one.replaces for one in found),
+        deleteBeforeReplace=delete_first and any(one.replaces for one in found),
         detailedDiff={one.path: KINDS(kind=DIFFERENCE_KINDS[one.kind, one.replaces], inputDiff=True) for one in found},
         hasDetailedDiff=True,
     )

@@ -3,8 +3,9 @@
 The tests follow one another on one swarm, as its life does."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,10 @@ def test_creating_the_cluster_again_finds_it(swarm: Swarm) -> None:
 
 def test_settings_of_the_swarm_change_in_place_and_the_tokens_stay(swarm: Swarm) -> None:
     inputs = swarm.cluster_inputs(taskHistoryLimit=7, certificateExpiry="1440h", snapshotInterval=5000)
-    changed = swarm.engine.update(swarm.cluster, inputs)
+    locked = swarm.engine.update(swarm.cluster, {**inputs, "autolock": True})
+    assert str(locked["unlockKey"]).startswith("SWMKEY-")
+    changed = swarm.engine.update(locked, {**inputs, "autolock": False})
+    assert changed["unlockKey"] == ""
     assert changed["workerToken"] == swarm.cluster["workerToken"]
     assert "Task History Retention Limit: 7" in swarm.machines.docker("manager-1", "info")
     swarm.cluster = changed
@@ -213,7 +217,25 @@ def test_no_token_was_said_to_anybody(swarm: Swarm) -> None:
     assert "SWMTKN" not in "\n".join(swarm.engine.log.messages)
 
 
-def _until(condition: Any, seconds: float = 60) -> None:
+def test_no_ssh_outlives_a_plugin_that_is_killed(swarm: Swarm) -> None:
+    swarm.engine.read(swarm.hosts["manager-1"])
+    process = swarm.engine.process
+    assert process is not None
+    assert _ssh_processes(swarm)
+    process.kill()
+    _until(lambda: not _ssh_processes(swarm), 10)
+
+
+def _ssh_processes(swarm: Swarm) -> list[Path]:
+    identity = str(swarm.machines.identity_file).encode()
+    found: list[Path] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it ended while we looked
+            found += [path] if identity in path.read_bytes() else []
+    return found
+
+
+def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "not within the time"

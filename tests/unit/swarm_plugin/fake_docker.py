@@ -100,6 +100,9 @@ class FakeDaemon:
 
     def join_swarm(self, *, join_token: str, remote_addrs: list[str], **options: Any) -> None:
         self.world.joins.append(dict(options, remote_addrs=remote_addrs))
+        if self.hiccups:
+            self.hiccups -= 1
+            raise refused(500, "rpc error: code = Unavailable desc = transport is closing")
         if self.name in self.world.refuse_join:
             raise refused(500, f"cannot join with {join_token}: {self.world.refuse_join[self.name]}")
         target = remote_addrs[0].partition(":")[0]

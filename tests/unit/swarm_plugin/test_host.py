@@ -36,7 +36,7 @@ def test_a_preview_knows_a_connection_whose_key_is_given(engine: Engine) -> None
 def test_another_machine_behind_the_name_is_a_new_host(engine: Engine) -> None:
     host = engine.create("Host", {"connection": connection("m1"), "triggers": {"machine": "1"}})
     response = engine.diff(host, {"connection": connection("m1"), "triggers": {"machine": "2"}})
-    assert list(response.replaces) == ["triggers"]
+    assert (list(response.replaces), response.deleteBeforeReplace) == (["triggers"], False)
     assert list(engine.diff(host, {"connection": connection("m2"), "triggers": {"machine": "1"}}).replaces) == []
 
 

@@ -39,6 +39,11 @@ def test_a_join_offers_the_managers_of_this_moment_besides_the_one_in_the_state(
     assert set(world.joins[-1]["remote_addrs"]) == {"m1:2377", "m2:2377", "m3:2377"}
 
 
+def test_a_join_is_tried_again_while_the_swarm_is_busy_with_itself(world: World, formed: Formed) -> None:
+    world.daemon("w2").hiccups = 2
+    assert formed.engine.create("Node", formed.node_inputs("w2"))["state"] == "ready"
+
+
 def test_a_machine_of_another_swarm_is_refused(world: World, formed: Formed) -> None:
     world.daemon("x1").init_swarm()
     with pytest.raises(FailedError, match=r"x1:22 is a member of another swarm than swarm-1"):
