@@ -88,31 +88,54 @@ def refresh_result(step: Step) -> str:
     if step.new is None:
         return "delete"
     old, new = step.old_state, step.new
-    if new is old or (old.inputs, old.outputs, old.init_errors) == (new.inputs, new.outputs, new.init_errors):
+    if new is old or _told(old) == _told(new):
         return "same"
     return "update"
+
+
+def _told(state: ResourceState) -> tuple[Any, ...]:
+    """What of a resource is for the user to see: without the notes that bridged plugins keep beside it."""
+    return _without_notes(state.inputs), _without_notes(state.outputs), state.init_errors
+
+
+def _without_notes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_notes(item) for key, item in value.items() if not key.startswith("__")}
+    if isinstance(value, list):
+        return [_without_notes(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a display is about; `root` is the URN of the stack: what is said of nothing else is said of it."""
+
+    title: str
+    stack: str
+    root: str
+    preview: bool
+    refreshing: bool = False
+    debug: bool = False
 
 
 class Display:
     """Gathers what every display needs; displays add what they print."""
 
-    def __init__(self, *, refreshing: bool = False, debug: bool = False) -> None:
-        self.tally = Tally(refreshing)
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.tally = Tally(view.refreshing)
         self.messages: list[Message] = []
-        self.outputs: dict[str, Any] = {}
+        # None until the program has said what they are.
+        self.outputs: dict[str, Any] | None = None
         self.old_outputs: dict[str, Any] = {}
-        self.root = ""
-        self._debug = debug
         self.lock = threading.RLock()
         self.started = time.monotonic()
 
     # -- what a deployment tells
     def step_begins(self, step: Step) -> None:
         with self.lock:
-            if type_of(step.urn) == ROOT_TYPE:
-                self.root = step.urn
-                if step.old is not None:
-                    self.old_outputs = dict(step.old.outputs)
+            if type_of(step.urn) == ROOT_TYPE and step.old is not None:
+                self.old_outputs = dict(step.old.outputs)
             self.on_begin(step)
 
     def step_ends(self, step: Step) -> None:
@@ -133,14 +156,15 @@ class Display:
 
     def message(self, severity: Severity, urn: str, text: str, *, ephemeral: bool = False) -> None:
         with self.lock:
-            if severity is Severity.DEBUG and not self._debug:
+            if severity is Severity.DEBUG and not self.view.debug:
                 return
+            urn = urn or self.view.root
             if not ephemeral:
                 self.messages.append(Message(severity, urn, text))
             self.on_message(severity, urn, text, ephemeral=ephemeral)
 
     def program_line(self, line: str) -> None:
-        self.message(Severity.INFO, self.root, line)
+        self.message(Severity.INFO, self.view.root, line)
 
     # -- what displays may add
     def on_begin(self, step: Step) -> None:
@@ -166,16 +190,13 @@ class Display:
 class ProgressDisplay(Display):
     """A line for each thing that begins or ends, then diagnostics, outputs, counts and the duration."""
 
-    def __init__(
-        self, *, title: str, stack: str, preview: bool, colour: bool, refreshing: bool = False, debug: bool = False,
-        out: TextIO | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(refreshing=refreshing, debug=debug)
-        self._preview = preview
+    def __init__(self, view: View, *, colour: bool, out: TextIO | None = None) -> None:
+        super().__init__(view)
+        self._preview = view.preview
         self._colour = colour
         self._out = out or sys.stdout
         self._begun: dict[str, tuple[Step, float]] = {}
-        self._print(f"{title} ({stack}):\n")
+        self._print(f"{view.title} ({view.stack}):\n")
 
     def on_begin(self, step: Step) -> None:
         self._begun[step.urn] = (step, time.monotonic())
@@ -244,9 +265,9 @@ class ProgressDisplay(Display):
             self._finish(show_outputs=show_outputs, show_secrets=show_secrets)
 
     def _finish(self, *, show_outputs: bool, show_secrets: bool) -> None:
-        for line in diagnostics(self.messages, self.root):
+        for line in diagnostics(self.messages):
             self._print(line)
-        if show_outputs and (self.outputs or self.old_outputs):
+        if show_outputs and self.outputs is not None and (self.outputs or self.old_outputs):
             self._print("Outputs:")
             for line in output_lines(self.old_outputs, self.outputs, show_secrets=show_secrets):
                 self._print(line)
@@ -259,7 +280,7 @@ class ProgressDisplay(Display):
 
 
 def _label(urn: str) -> str:
-    return f"{type_of(urn)} {name_of(urn)}" if urn else "engine"
+    return f"{type_of(urn)} {name_of(urn)}"
 
 
 def _hint(step: Step) -> str:
@@ -279,34 +300,33 @@ def _hint(step: Step) -> str:
     return f"[diff: {','.join(sign + key for key, sign in sorted(tops.items()))}]"
 
 
-def diagnostics(messages: Iterable[Message], root: str) -> list[str]:
+def diagnostics(messages: Iterable[Message]) -> list[str]:
     """Messages by resource, errors as the CLI writes them."""
     by_urn: dict[str, list[str]] = {}
     for message in messages:
         kind = "" if message.severity is Severity.INFO else f"{message.severity}: "
         lines = (kind + message.text).splitlines() or [kind]
-        by_urn.setdefault(message.urn or root, []).extend(lines)
+        by_urn.setdefault(message.urn, []).extend(lines)
     if not by_urn:
         return []
     result = ["Diagnostics:"]
     for urn, lines in by_urn.items():
-        result.append(f"  {type_of(urn)} ({name_of(urn)}):" if urn else "  engine:")
+        result.append(f"  {type_of(urn)} ({name_of(urn)}):")
         result += [f"    {line}" for line in lines]
         result.append("")
     return result
 
 
 def summary_lines(changes: Mapping[str, int], *, preview: bool) -> list[str]:
-    """`+ 3 created`, `2 unchanged`."""
-    lines: list[str] = []
-    for op, (sign, done, planned) in _SUMMARY.items():
-        if changes.get(op):
-            lines.append(
-                f"{sign}{' ' if len(sign.strip()) == 2 else ''}{changes[op]} {f'to {planned}' if preview else done}"
-            )
+    """`+ 3 created`, and last `5 changes. 2 unchanged`; the total only where there are several kinds."""
+    counts = {op: changes[op] for op in _SUMMARY if changes.get(op)}
+    lines = [
+        f"{_SUMMARY[op][0]}{n} {f'to {_SUMMARY[op][2]}' if preview else _SUMMARY[op][1]}" for op, n in counts.items()
+    ]
+    last = [f"{sum(counts.values())} changes"] if len(counts) > 1 else []
     if changes.get("same"):
-        lines.append(f"{changes['same']} unchanged")
-    return lines
+        last.append(f"{changes['same']} unchanged")
+    return [*lines, *([". ".join(last)] if last else [])]
 
 
 def output_lines(old: Mapping[str, Any], new: Mapping[str, Any], *, show_secrets: bool) -> list[str]:

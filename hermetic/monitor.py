@@ -5,6 +5,7 @@
 import json
 import re
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,12 +193,11 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         except (OSError, BackendError) as error:
             self._listener.message(Severity.ERROR, urn, f"the state cannot be written: {error}")
             self._failures.stop()
-        except Exception as error:
-            self._listener.message(
-                Severity.ERROR, urn, f"internal error of the engine: {type(error).__name__}: {error}"
-            )
+        except Exception as error:  # whatever goes wrong in here ends in words for the user
+            self._listener.message(Severity.DEBUG, urn, traceback.format_exc())
+            words = f"internal error of the engine: {type(error).__name__}: {error} (--debug shows where)"
+            self._listener.message(Severity.ERROR, urn, words)
             self._failures.stop()
-            raise
         else:
             if not self._failures.stopped.is_set():
                 return answer

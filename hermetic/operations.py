@@ -12,12 +12,13 @@ from hermetic.backend import ORGANIZATION, CheckpointStore, StackName, Update
 from hermetic.commands import CommandError
 from hermetic.console import complain, say
 from hermetic.deployment import Kind, Operation, Options, World
-from hermetic.display import Display, ProgressDisplay
+from hermetic.display import Display, ProgressDisplay, View
 from hermetic.monitor import Deployed
 from hermetic.plan_display import DiffDisplay, JsonDisplay
 from hermetic.planner import Targets
 from hermetic.project import StackConfig
 from hermetic.secrets import Crypter
+from hermetic.urns import ROOT_TYPE, make_urn
 from hermetic.workspace import Workspace
 
 LEAST_PARALLEL = 16
@@ -167,25 +168,21 @@ class _Interruptible:
 
 # -- displays
 def _preview_display(job: _Job) -> Display:
-    refreshing = job.word == "refresh"
     if job.arguments.has("--json"):
-        return JsonDisplay(job.config.masked_values(), refreshing=refreshing)
+        return JsonDisplay(_view(job, preview=True), job.config.masked_values())
     return _display(job, preview=True)
 
 
 def _display(job: _Job, *, preview: bool) -> Display:
-    title = _TITLES[job.word, preview]
+    view = _view(job, preview=preview)
+    return DiffDisplay(view) if job.arguments.has("--diff") else ProgressDisplay(view, colour=_colour(job.arguments))
+
+
+def _view(job: _Job, *, preview: bool) -> View:
+    project, stack = job.workspace.project.name, job.stack.name
+    root = make_urn(stack=stack, project=project, parent="", type_token=ROOT_TYPE, name=f"{project}-{stack}")
     refreshing, debug = job.word == "refresh", job.arguments.has("--debug")
-    if job.arguments.has("--diff"):
-        return DiffDisplay(title=title, stack=job.stack.name, preview=preview, refreshing=refreshing, debug=debug)
-    return ProgressDisplay(
-        title=title,
-        stack=job.stack.name,
-        preview=preview,
-        colour=_colour(job.arguments),
-        refreshing=refreshing,
-        debug=debug,
-    )
+    return View(_TITLES[job.word, preview], stack, root, preview, refreshing, debug)
 
 
 def _colour(arguments: Arguments) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hermetic.console import say
-from hermetic.display import Display, diagnostics, summary_lines
+from hermetic.display import Display, View, diagnostics, summary_lines
 from hermetic.events import Severity, Step
 from hermetic.shown import masked, shown
 from hermetic.state import ResourceState
@@ -28,9 +28,9 @@ def worth_showing(step: Step) -> bool:
 class JsonDisplay(Display):
     """Gathers the steps of a preview for `preview --json`."""
 
-    def __init__(self, config: Mapping[str, str], *, refreshing: bool = False) -> None:
+    def __init__(self, view: View, config: Mapping[str, str]) -> None:
         """`config` has its secrets masked."""
-        super().__init__(refreshing=refreshing)
+        super().__init__(view)
         self._config = dict(config)
         self._steps: list[dict[str, Any]] = []
 
@@ -45,7 +45,7 @@ class JsonDisplay(Display):
         said = [each for each in self.messages if each.severity is not Severity.DEBUG]
         if said:
             document["diagnostics"] = [
-                {"urn": each.urn or self.root, "message": each.text, "severity": str(each.severity)} for each in said
+                {"urn": each.urn, "message": each.text, "severity": str(each.severity)} for each in said
             ]
         document["duration"] = int((time.monotonic() - self.started) * 1e9)
         document["changeSummary"] = dict(sorted(self.tally.changes.items()))
@@ -91,11 +91,10 @@ def _state_document(state: ResourceState) -> dict[str, Any]:
 class DiffDisplay(Display):
     """Prints every change of every property, for `preview --diff`."""
 
-    def __init__(self, *, title: str, stack: str, preview: bool, refreshing: bool = False, debug: bool = False) -> None:
-        super().__init__(refreshing=refreshing, debug=debug)
-        self._preview = preview
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
         self._parents: dict[str, str] = {}
-        say(f"{title} ({stack}):")
+        say(f"{view.title} ({view.stack}):")
 
     def on_begin(self, step: Step) -> None:
         self._parents[step.urn] = step.state.parent
@@ -133,10 +132,10 @@ class DiffDisplay(Display):
 
     def finish(self) -> None:
         """Messages and counts."""
-        for line in diagnostics(self.messages, self.root):
+        for line in diagnostics(self.messages):
             say(line)
         say("Resources:")
-        for line in summary_lines(self.tally.changes, preview=self._preview):
+        for line in summary_lines(self.tally.changes, preview=self.view.preview):
             say(f"    {line}")
 
 

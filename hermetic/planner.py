@@ -520,12 +520,8 @@ class Planner:
         return steps
 
     def _use_old_provider(self, state: ResourceState) -> None:
-        if not state.custom or is_provider_type(state.type) or not state.provider:
-            return
-        try:
-            self._registry.client(state.provider)
-        except (ProviderError, PluginError) as error:
-            raise PlanError(f"{state.urn}: {error}") from error
+        if state.custom and not is_provider_type(state.type) and state.provider:
+            self._registry.prepare(state.provider)
 
     def plan_destroy(self) -> list[Step]:
         """Deletions of all, or of the targets and what cannot outlive them."""

@@ -17,11 +17,11 @@ INTERNAL = "__internal"
 
 @dataclass(slots=True)
 class _Instance:
-    """A configured provider, or the reason why it could not be configured: that is told to its first user."""
+    """A configured provider, or the reason why there is none: that is told to its users, and to nobody else."""
 
-    client: ProviderClient
+    client: ProviderClient | None
     inputs: PropertyMap = field(default_factory=dict)
-    failure: ProviderError | None = None
+    failure: ProviderError | PluginError | None = None
 
 
 class ProviderRegistry:
@@ -33,7 +33,8 @@ class ProviderRegistry:
         self._old_states: dict[str, ResourceState] = {}
         self._instances: dict[str, _Instance] = {}
         self._checked: dict[str, tuple[ProviderClient, PropertyMap]] = {}
-        self._lock = threading.RLock()
+        self._turns: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
         self.know(olds)
 
     def know(self, states: Iterable[ResourceState]) -> None:
@@ -44,17 +45,21 @@ class ProviderRegistry:
 
     def client(self, reference: str) -> ProviderClient:
         """The configured provider; an old one is started from the state at its first use."""
-        with self._lock:
-            instance = self._instances.get(reference)
-            if instance is None:
-                old = self._old_states.get(reference)
-                if old is None:
-                    raise PluginError(f"unknown provider {reference}: it is neither in the program nor in the state")
-                self.use(old)
-                instance = self._instances[reference]
+        self.prepare(reference)
+        instance = self._instances.get(reference)
+        if instance is None:
+            raise PluginError(f"unknown provider {reference}: it is neither in the program nor in the state")
         if instance.failure is not None:
             raise instance.failure
+        if instance.client is None:
+            raise PluginError(f"provider {reference} was not started")
         return instance.client
+
+    def prepare(self, reference: str) -> None:
+        """Have a provider of the old state ready; why it is not is told to those who use it."""
+        old = self._old_states.get(reference)
+        if old is not None and reference not in self._instances:
+            self.use(old)
 
     def inputs(self, reference: str) -> PropertyMap | None:
         """The inputs that a provider of this deployment was configured with."""
@@ -104,24 +109,24 @@ class ProviderRegistry:
         """Make an instance that is as the state says ready."""
         reference = make_reference(state.urn, state.id)
         with self._lock:
-            if reference in self._instances:
-                return
-            self._configure(state.urn, state.id, state.inputs)
+            turn = self._turns.setdefault(reference, threading.Lock())
+        # A provider that is slow to configure keeps only its own users waiting.
+        with turn:
+            if reference not in self._instances:
+                self._configure(state.urn, state.id, state.inputs)
 
     def _configure(self, urn: str, identity: str, inputs: PropertyMap) -> None:
-        reference = make_reference(urn, identity)
         with self._lock:
             checked = self._checked.pop(urn, None)
-        client = (
-            checked[0] if checked else self._host.start(provided_package(type_of(urn)), _text(inputs.get("version")))
-        )
-        instance = _Instance(client, inputs)
+        instance = _Instance(checked[0] if checked else None, inputs)
         try:
-            client.configure(urn, identity, public(inputs))
-        except ProviderError as error:
+            if instance.client is None:
+                instance.client = self._host.start(provided_package(type_of(urn)), _text(inputs.get("version")))
+            instance.client.configure(urn, identity, public(inputs))
+        except (ProviderError, PluginError) as error:
             instance.failure = error
         with self._lock:
-            self._instances[reference] = instance
+            self._instances[make_reference(urn, identity)] = instance
 
     def changed(self, old_reference: str, new_reference: str) -> bool:
         """Whether a resource that moves from one provider to another has to be replaced: the new one tells."""

@@ -324,6 +324,23 @@ def test_a_protected_resource_survives_a_destroy_that_takes_the_others(stack: St
     assert stack.ids() == ["a-1"]
 
 
+def test_what_goes_with_its_container_needs_no_provider_that_answers(stack: Stack) -> None:
+    program = (
+        THING
+        + """
+import pulumi
+from probe_sdk import ProbeProvider
+cluster = Thing("cluster")
+inside = ProbeProvider("inside", region="r")
+Thing("service", opts=pulumi.ResourceOptions(provider=inside, deleted_with=cluster))
+"""
+    )
+    assert stack.up(program).returncode == 0
+    result = stack.run("destroy", "--yes", "--skip-preview", PROBE_FAIL="configure:inside")
+    assert result.returncode == 0, result.stdout
+    assert stack.ids() == []
+
+
 def test_a_destroy_can_remove_the_stack_too(stack: Stack) -> None:
     stack.up(THING + 'Thing("a")\n')
     assert stack.run("destroy", "--yes", "--skip-preview", "--remove").returncode == 0
