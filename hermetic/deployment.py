@@ -11,10 +11,11 @@ import grpc
 from hermetic.engine_service import EngineService
 from hermetic.events import Listener, Severity, Step
 from hermetic.executor import Executor, Failures, StepFailedError, StoppedError
+from hermetic.goals import PlanError, Targets
 from hermetic.hooks import Callbacks, Hooks
 from hermetic.journal import Journal, Store
 from hermetic.monitor import Deployed, ResourceMonitor
-from hermetic.planner import PlanError, Planner, Targets
+from hermetic.planner import Planner
 from hermetic.plugins import PluginHost
 from hermetic.program import Program, ProgramError, ProgramSettings
 from hermetic.protocol import engine_pb2_grpc, resource_pb2_grpc
@@ -53,7 +54,6 @@ class World:
     """Where it happens: the project, its plugins, and who listens."""
 
     deployed: Deployed
-    program_folder: Path
     virtualenv: Path | None
     plugin_paths: dict[str, Path]
     listener: Listener
@@ -72,8 +72,8 @@ class Operation:
         self._wake = threading.Event()
         self.cancelled = False
         self._host = PluginHost(
-            project_folder=world.deployed.folder, program_folder=world.program_folder, paths=world.plugin_paths,
-            virtualenv=world.virtualenv, report=self._report_plugin,
+            project_folder=world.deployed.folder, program_folder=world.deployed.program_folder,
+            paths=world.plugin_paths, virtualenv=world.virtualenv, report=self._report_plugin,
         )  # fmt: skip
         self._host.progress = lambda urn, line: world.listener.message(Severity.INFO, urn, line, ephemeral=True)
         self._engine = EngineService(world.listener)
@@ -192,7 +192,7 @@ class Operation:
         deployed = self._world.deployed
         return ProgramSettings(
             project=deployed.project, stack=deployed.stack, organization=deployed.organization, root=deployed.folder,
-            folder=self._world.program_folder, virtualenv=self._world.virtualenv, config=deployed.config,
+            folder=deployed.program_folder, virtualenv=self._world.virtualenv, config=deployed.config,
             secret_keys=deployed.secret_keys, preview=deployed.preview, parallel=deployed.parallel,
         )  # fmt: skip
 

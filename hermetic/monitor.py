@@ -18,9 +18,10 @@ from hermetic.backend import BackendError
 from hermetic.engine_service import EngineService
 from hermetic.events import Listener, Severity
 from hermetic.executor import Executor, Failures, StepFailedError, StoppedError
+from hermetic.goals import Goal, Plan, PlanError
 from hermetic.hooks import CallbackError, Callbacks, Hook, Hooks
 from hermetic.journal import Journal
-from hermetic.planner import Goal, Plan, PlanError, Planner
+from hermetic.planner import Planner
 from hermetic.protocol import callback_pb2, resource_pb2, resource_pb2_grpc
 from hermetic.provider_client import CheckFailedError, PluginError, ProviderError
 from hermetic.registry import ProviderRegistry, with_version
@@ -63,12 +64,13 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What is deployed, and with which settings."""
+    """What is deployed, from where, and with which settings."""
 
     project: str
     stack: str
     organization: str
     folder: Path
+    program_folder: Path
     config: Mapping[str, str]
     secret_keys: list[str]
     preview: bool
@@ -211,7 +213,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def _register(self, request: Any) -> resource_pb2.RegisterResourceResponse:
         wanted = self._transforms.apply(request, self._parents_of(request.parent))
-        goal = goal_of(wanted.request, self._deployed.folder)
+        goal = goal_of(wanted.request, self._deployed.folder, self._deployed.program_folder)
         self._inherit(goal)
         if goal.type == ROOT_TYPE:
             self._engine.root_is(self._stack_urn(goal))

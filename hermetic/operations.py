@@ -13,9 +13,9 @@ from hermetic.commands import CommandError
 from hermetic.console import complain, say
 from hermetic.deployment import Kind, Operation, Options, World
 from hermetic.display import Display, ProgressDisplay, View
+from hermetic.goals import Targets
 from hermetic.monitor import Deployed
 from hermetic.plan_display import DiffDisplay, JsonDisplay
-from hermetic.planner import Targets
 from hermetic.project import StackConfig
 from hermetic.secrets import Crypter
 from hermetic.urns import ROOT_TYPE, make_urn
@@ -106,11 +106,9 @@ def _previewed(job: _Job) -> bool:
 
 # -- running
 def _run(job: _Job, display: Display, *, preview: bool) -> tuple[bool, Operation]:
+    store = None if preview else job.store
     operation = Operation(
-        _world(job, display, preview=preview),
-        _options(job, preview=preview),
-        job.store.load(),
-        None if preview else job.store,
+        _world(job, display, preview=preview), _options(job, preview=preview), job.store.load(), store
     )
     with _Interruptible(operation):
         ok = operation.run()
@@ -134,11 +132,11 @@ def _world(job: _Job, display: Display, *, preview: bool) -> World:
     project = job.workspace.project
     values, secret_keys = job.config.runtime_values(job.crypter)
     deployed = Deployed(
-        project=project.name, stack=job.stack.name, organization=ORGANIZATION, folder=project.folder, config=values,
-        secret_keys=secret_keys, preview=preview, parallel=_options(job, preview=preview).parallel,
+        project=project.name, stack=job.stack.name, organization=ORGANIZATION, folder=project.folder,
+        program_folder=(project.folder / project.main).resolve(), config=values, secret_keys=secret_keys, preview=preview, parallel=_options(job, preview=preview).parallel,
     )  # fmt: skip
     return World(
-        deployed=deployed, program_folder=(project.folder / project.main).resolve(), virtualenv=project.virtualenv,
+        deployed=deployed, virtualenv=project.virtualenv,
         plugin_paths={each.name: each.path for each in project.plugins}, listener=display,
     )  # fmt: skip
 

@@ -1,13 +1,12 @@
 """Turns registrations of the program into steps, and after the program what is left of the old state into deletions."""
 
-import re
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from hermetic.events import Listener, Severity, Step
 from hermetic.executor import Failures, protected_message
+from hermetic.goals import Alias, Goal, Plan, PlanError, Targets
 from hermetic.graph import DependencyGraph, needs
 from hermetic.property_paths import PathError, with_old_values
 from hermetic.provider_client import CheckFailedError, DiffUnavailableError, PluginError, ProviderError
@@ -28,80 +27,8 @@ from hermetic.steps import (
     settled,
     with_replace_on_changes,
 )
-from hermetic.urns import ROOT_TYPE, is_provider_type, make_urn, name_of, split_reference, type_of
+from hermetic.urns import is_provider_type, make_urn, name_of, split_reference, type_of
 from hermetic.values import UNKNOWN, PropertyMap, contains_unknown, strip_secrets, without_unknowns
-
-
-class PlanError(Exception):
-    """A registration that the engine refuses."""
-
-
-@dataclass(slots=True)
-class Alias:
-    """Another name that a resource may have in the old state: a URN, or what differs from the resource's own."""
-
-    urn: str = ""
-    name: str = ""
-    type: str = ""
-    stack: str = ""
-    project: str = ""
-    parent: str = ""
-    no_parent: bool = False
-
-
-@dataclass(slots=True)
-class Goal:
-    """What the program wants of one resource."""
-
-    type: str
-    name: str
-    custom: bool
-    parent: str = ""
-    inputs: PropertyMap = field(default_factory=dict)
-    dependencies: list[str] = field(default_factory=list)
-    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
-    provider: str = ""
-    protect: bool | None = None
-    retain_on_delete: bool | None = None
-    deleted_with: str = ""
-    delete_before_replace: bool | None = None
-    ignore_changes: list[str] = field(default_factory=list)
-    replace_on_changes: list[str] = field(default_factory=list)
-    replace_with: list[str] = field(default_factory=list)
-    replacement_trigger: Any = None
-    additional_secret_outputs: list[str] = field(default_factory=list)
-    aliases: list[Alias] = field(default_factory=list)
-    import_id: str = ""
-    custom_timeouts: dict[str, float] = field(default_factory=dict)
-    hooks: dict[str, list[str]] = field(default_factory=dict)
-    hide_diff: list[str] = field(default_factory=list)
-    source_position: str = ""
-
-
-@dataclass(slots=True)
-class Plan:
-    """The steps of one registration and the state they end in; a resource that is skipped has neither."""
-
-    urn: str
-    steps: list[Step] = field(default_factory=list)
-    state: ResourceState | None = None
-    failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """The resources that the user named; without any, all are meant."""
-
-    urns: frozenset[str] = frozenset()
-    with_dependents: bool = False
-
-    def includes(self, urn: str) -> bool:
-        """Whether a registration is meant; the stack and providers always are, as others need them."""
-        return not self.urns or is_provider_type(type_of(urn)) or type_of(urn) == ROOT_TYPE or self.names(urn)
-
-    def names(self, urn: str) -> bool:
-        """Whether the user named it."""
-        return urn in self.urns or any(_matches(pattern, urn) for pattern in self.urns if "*" in pattern)
 
 
 class Planner:
@@ -566,12 +493,6 @@ def _deletion(state: ResourceState, *, seen: bool) -> Deletion:
     return Deletion(
         marked=state.delete, seen=seen, pending_replacement=state.pending_replacement, external=state.external
     )
-
-
-def _matches(pattern: str, urn: str) -> bool:
-    """Whether a target with stars means a URN: one star stays within a part, two go over all."""
-    parts = [re.escape(part).replace(r"\*", "[^:]*") for part in pattern.split("**")]
-    return re.fullmatch(".*".join(parts), urn) is not None
 
 
 def _check_message(state: ResourceState, error: CheckFailedError) -> str:

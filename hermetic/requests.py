@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hermetic.planner import Alias, Goal, Plan
+from hermetic.assets import AssetError, with_hashes
+from hermetic.goals import Alias, Goal, Plan
 from hermetic.protocol import alias_pb2, resource_pb2
 from hermetic.values import UNKNOWN, from_struct, from_value, output_dependencies, plain_outputs, to_struct
 
@@ -26,11 +27,14 @@ class RequestError(Exception):
     """A request that makes no sense or asks for what this engine does not have."""
 
 
-def goal_of(request: Any, project_folder: Path) -> Goal:
+def goal_of(request: Any, project_folder: Path, program_folder: Path) -> Goal:
     """The goal of a RegisterResource request."""
     refuse_unsupported(request)
     raw = from_struct(request.object)
-    inputs = {key: plain_outputs(value) for key, value in raw.items()}
+    try:
+        inputs = {key: with_hashes(plain_outputs(value), program_folder) for key, value in raw.items()}
+    except AssetError as error:
+        raise RequestError(f"{request.name}: {error}") from error
     properties = {key: sorted(value.urns) for key, value in request.propertyDependencies.items()}
     for key, value in raw.items():
         found = output_dependencies(value)
