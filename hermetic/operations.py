@@ -132,9 +132,16 @@ def _world(job: _Job, display: Display, *, preview: bool) -> World:
     project = job.workspace.project
     values, secret_keys = job.config.runtime_values(job.crypter)
     deployed = Deployed(
-        project=project.name, stack=job.stack.name, organization=ORGANIZATION, folder=project.folder,
-        program_folder=(project.folder / project.main).resolve(), config=values, secret_keys=secret_keys, preview=preview, parallel=_options(job, preview=preview).parallel,
-    )  # fmt: skip
+        project=project.name,
+        stack=job.stack.name,
+        organization=ORGANIZATION,
+        folder=project.folder,
+        program_folder=(project.folder / project.main).resolve(),
+        config=values,
+        secret_keys=secret_keys,
+        preview=preview,
+        parallel=_options(job, preview=preview).parallel,
+    )
     return World(
         deployed=deployed, virtualenv=project.virtualenv,
         plugin_paths={each.name: each.path for each in project.plugins}, listener=display,
