@@ -47,7 +47,8 @@ def _section(head: str, *lines: str) -> str:
 def _defaults() -> str:
     return "\n\n".join(
         (
-            _section("global", "log stdout format raw local0 notice", "maxconn 4096"),
+            # A graceful stop waits for idle connections, but not beyond the grace period of a task.
+            _section("global", "log stdout format raw local0 notice", "maxconn 4096", "hard-stop-after 8s"),
             _section(
                 "defaults",
                 "mode http",

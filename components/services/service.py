@@ -153,8 +153,8 @@ class SwarmService(Component):
     def _container(self, args: SwarmServiceArgs, image: pulumi.Output[str]) -> docker.ServiceTaskSpecContainerSpecArgs:
         return docker.ServiceTaskSpecContainerSpecArgs(
             image=image,
-            env=dict(args.environment),
-            init=args.init,
+            env=dict(args.environment) or None,
+            init=args.init or None,
             stop_grace_period=shortest(args.stop_grace_period, field="stop_grace_period"),
             healthcheck=docker.ServiceTaskSpecContainerSpecHealthcheckArgs(
                 tests=["CMD", *args.healthcheck.test],
@@ -163,9 +163,9 @@ class SwarmService(Component):
                 retries=args.healthcheck.retries,
                 start_period=args.healthcheck.start_period,
             ),
-            mounts=[volume.mount() for volume in args.volumes],
-            secrets=[self._secret(args.cluster, key, file) for key, file in args.secrets.items()],
-            configs=[self._config(args.cluster, key, file) for key, file in args.configs.items()],
+            mounts=[volume.mount() for volume in args.volumes] or None,
+            secrets=[self._secret(args.cluster, key, file) for key, file in args.secrets.items()] or None,
+            configs=[self._config(args.cluster, key, file) for key, file in args.configs.items()] or None,
         )
 
     def _secret(
@@ -214,7 +214,7 @@ def _converge(args: SwarmServiceArgs) -> docker.ServiceConvergeConfigArgs | None
 def _placement(args: SwarmServiceArgs) -> docker.ServiceTaskSpecPlacementArgs:
     architecture, system = args.images.platform(args.image)
     return docker.ServiceTaskSpecPlacementArgs(
-        constraints=list(args.all_constraints),
+        constraints=list(args.all_constraints) or None,
         prefs=["spread=node.labels.zone"],
         # The plugin fills these in from the registry; unless they are said here too, they differ for ever.
         platforms=[docker.ServiceTaskSpecPlacementPlatformArgs(architecture=architecture, os=system)],
@@ -231,7 +231,8 @@ def _endpoint(ports: tuple[PublishedPort, ...]) -> docker.ServiceEndpointSpecArg
                 target_port=port.target, published_port=port.published, publish_mode=port.mode
             )
             for port in ports
-        ],
+        ]
+        or None,
     )
 
 

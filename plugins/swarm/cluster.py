@@ -148,7 +148,7 @@ class Cluster(Resource):
                 return None
             raise
         seen = {**inputs, **{name: value for name, value in found.settings().items() if name in inputs}}
-        return Seen(object_id, seen, {**seen, **found.outputs()})
+        return Seen(object_id, seen, {**seen, **found.outputs(), **_still_valid(outputs, found)})
 
     @override
     def update(self, operation: Operation, object_id: str, old: Old, news: Properties) -> Properties:
@@ -225,6 +225,15 @@ class _Found:
             "defaultAddressPools": list(self.swarm.get("DefaultAddrPool") or POOLS),
             "subnetSize": self.swarm.get("SubnetSize") or SUBNET_SIZE,
         }
+
+
+def _still_valid(outputs: Properties, found: _Found) -> Properties:
+    """The addresses that nodes join by, as they were when the cluster was made, as long as all of them are managers'.
+
+    Managers that joined since are no change of the cluster, and a node that joins asks for the living ones itself.
+    """
+    known = outputs.get("managerAddresses") or []
+    return {"managerAddresses": known} if known and set(known) <= set(found.view.manager_addresses) else {}
 
 
 def with_settings(spec: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:

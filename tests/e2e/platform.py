@@ -1,5 +1,6 @@
 """A checkout of the project with a stack of its own, driven as a user drives it: by `make`."""
 
+import base64
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 STACK = "e2e"
 PREFIX = f"flotilla-{STACK}"
 COMMAND_SECONDS = 600
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SHORTEST_SECRET = 16
+"""Shorter texts inside of secrets, such as a list of names, are no secrets and would be found anywhere."""
 _BUILT = ("images.json", "host.json")
 
 
@@ -29,6 +34,8 @@ class Platform:
 
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    said: list[str] = field(default_factory=list[str])
+    """Everything that `make` printed."""
 
     def __post_init__(self) -> None:
         listed = subprocess.run(
@@ -80,6 +87,7 @@ class Platform:
             check=False,
             timeout=COMMAND_SECONDS,
         )
+        self.said += [done.stdout, done.stderr]
         assert not check or done.returncode == 0, (
             f"make {' '.join(words)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         )
@@ -99,10 +107,10 @@ class Platform:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def export(self) -> dict[str, Any]:
+    def export(self, *flags: str) -> dict[str, Any]:
         """The stack's deployment, as `stack export` gives it."""
         done = subprocess.run(
-            ["bin/hermetic", "stack", "export", "--stack", STACK],
+            ["bin/hermetic", "stack", "export", "--stack", STACK, *flags],
             cwd=self.folder,
             env=self.environment | self.backend,
             capture_output=True,
@@ -119,6 +127,30 @@ class Platform:
             "PULUMI_BACKEND_URL": f"file://{work}/state",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(work / "passphrase"),
         }
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """Every secret text in a deployment that was exported with its secrets shown, and its base64 too."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET:
+            texts = [text for text in texts_in(json.loads(value["plaintext"])) if len(text) >= SHORTEST_SECRET]
+            yield from texts
+            yield from (base64.b64encode(text.encode()).decode() for text in texts)
+            return
+        for item in value.values():
+            yield from secrets_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets_in(item)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(item)
 
 
 def leftovers() -> list[str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, wait_for
+from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, secrets_in, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 WEB = "http://127.0.0.1:18080/"
 BLOG = "http://127.0.0.1:18081/"
@@ -85,6 +85,30 @@ def test_the_state_is_private_and_holds_no_plain_secret(platform: Platform) -> N
     texts = [path.read_text(errors="replace") for path in state.rglob("*") if path.is_file()]
     assert texts
     assert not any("SWMTKN" in text or "PRIVATE KEY" in text for text in texts)
+
+
+def test_no_secret_of_the_stack_is_said_stored_plainly_or_seen_in_docker(platform: Platform) -> None:
+    secrets = set(secrets_in(platform.export("--show-secrets")))
+    assert len(secrets) > 20
+    engine = docker.from_env()
+    containers = engine.containers.list(filters={"label": f"flotilla.stack={PREFIX}"})
+    assert len(containers) == 7
+    swarm = platform.on("manager-1", "docker service inspect $(docker service ls -q)")
+    node = platform.on("worker-1", "docker inspect $(docker ps -q); cat /var/lib/cloud/seed/nocloud/*")
+    places = {
+        "output": "".join(platform.said),
+        "containers": str([container.attrs for container in containers]),
+        "services": swarm,
+        "tasks and user data": node,
+        **{
+            str(path): path.read_text(errors="replace")
+            for path in (platform.folder / ".flotilla" / "state").rglob("*")
+            if path.is_file()
+        },
+    }
+    assert "wordpress" in swarm
+    assert "ssh_authorized_keys" in node
+    assert [name for name, text in places.items() if any(secret in text for secret in secrets)] == []
 
 
 def test_the_private_key_of_the_user_is_nowhere_in_the_state(platform: Platform) -> None:

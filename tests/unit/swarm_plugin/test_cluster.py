@@ -114,6 +114,20 @@ def test_connections_are_a_difference_only_when_the_endpoint_is_no_longer_among_
     assert engine.update(formed.cluster, others)["endpoint"] == "ssh://root@m2:22"
 
 
+def test_managers_that_joined_are_no_change_of_the_cluster(world: World, formed: Formed, engine: Engine) -> None:
+    seen = engine.read(formed.cluster)
+    assert seen is not None
+    assert seen.outputs == formed.cluster.outputs
+    assert seen["managerAddresses"] == ["m1:2377"]
+
+
+def test_an_address_that_is_no_managers_any_more_is_forgotten(world: World, formed: Formed, engine: Engine) -> None:
+    formed.cluster.outputs["managerAddresses"] = ["m9:2377"]
+    seen = engine.read(formed.cluster)
+    assert seen is not None
+    assert seen["managerAddresses"] == ["m1:2377", "m2:2377", "m3:2377"]
+
+
 def test_a_refresh_moves_the_endpoint_to_a_living_manager(world: World, formed: Formed, engine: Engine) -> None:
     world.daemon("m1").up = False
     seen = engine.read(formed.cluster)
