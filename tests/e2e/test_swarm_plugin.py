@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.machine_containers import Machines
 from tests.unit.swarm_plugin.client import Engine, FailedError, Object
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("swarm-plugin")]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 MANAGERS = ("manager-1", "manager-2", "manager-3")
 NAMES = (*MANAGERS, "worker-1")
