@@ -13,7 +13,7 @@ from hermetic.provider_client import PartialError, PluginError, ProviderClient, 
 from hermetic.registry import ProviderRegistry
 from hermetic.state import ResourceState, timestamp
 from hermetic.steps import Op, settled
-from hermetic.urns import is_default_provider, is_provider_type
+from hermetic.urns import is_provider_type
 from hermetic.values import UNKNOWN, is_secret, secret
 
 # A timeout of zero leaves the duration to the provider.
@@ -394,8 +394,3 @@ def protected_message(urn: str, what: str) -> str:
         f'resource "{urn}" {what}. To unprotect the resource, remove the `protect` flag from the resource in your '
         "Pulumi program and run `pulumi up`"
     )
-
-
-def shown(step: Step) -> bool:
-    """Whether users see the step at all: providers that the engine makes by itself are its own business."""
-    return not is_default_provider(step.urn)

@@ -27,7 +27,7 @@ from hermetic.provider_client import CheckFailedError, PluginError, ProviderErro
 from hermetic.registry import ProviderRegistry, with_version
 from hermetic.requests import RequestError, answer_of, goal_of, read_goal_of
 from hermetic.state import ResourceState
-from hermetic.transforms import TransformedRequest, Transforms
+from hermetic.transforms import Transforms
 from hermetic.urns import PROVIDER_PREFIX, ROOT_TYPE, is_provider_type, make_reference, package_of
 from hermetic.values import UNKNOWN, from_struct, secret, to_struct
 
@@ -213,7 +213,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def _register(self, request: Any) -> resource_pb2.RegisterResourceResponse:
         wanted = self._transforms.apply(request, self._parents_of(request.parent))
-        goal = goal_of(wanted.request, self._deployed.folder, self._deployed.program_folder)
+        goal = goal_of(wanted, self._deployed.folder, self._deployed.program_folder)
         self._inherit(goal)
         if goal.type == ROOT_TYPE:
             self._engine.root_is(self._stack_urn(goal))
@@ -256,19 +256,13 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         goal.protect = parent.protect if goal.protect is None else goal.protect
         goal.retain_on_delete = parent.retain_on_delete if goal.retain_on_delete is None else goal.retain_on_delete
 
-    def _choose_provider(self, wanted: TransformedRequest, goal: Goal) -> None:
-        request = wanted.request
+    def _choose_provider(self, request: Any, goal: Goal) -> None:
         if is_provider_type(goal.type):
             goal.inputs = with_version(goal.inputs, request.version, request.pluginDownloadURL)
         elif goal.custom:
-            goal.provider = (
-                request.provider
-                or self._from_parent(request)
-                or self._default_provider(package_of(goal.type), request.version, request.pluginDownloadURL, goal.type)
+            goal.provider = request.provider or self._default_provider(
+                package_of(goal.type), request.version, request.pluginDownloadURL, goal.type
             )
-
-    def _from_parent(self, request: Any) -> str:
-        return request.providers.get(package_of(request.type), "") if hasattr(request, "providers") else ""
 
     def _read(self, request: Any) -> resource_pb2.ReadResourceResponse:
         if request.packageRef:

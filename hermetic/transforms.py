@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from hermetic.hooks import Callbacks
@@ -26,13 +25,6 @@ _TEXTS = {
 }
 
 
-@dataclass(slots=True)
-class TransformedRequest:
-    """A registration as the transforms left it."""
-
-    request: Any
-
-
 class Transforms:
     """The transforms of one deployment: of the stack, and of resources for themselves and their children."""
 
@@ -54,7 +46,7 @@ class Transforms:
             with self._lock:
                 self._of_resources[urn] = own
 
-    def apply(self, request: Any, parents: list[str]) -> TransformedRequest:
+    def apply(self, request: Any, parents: list[str]) -> Any:
         """Run the resource's own transforms, then those of its parents from the nearest up, then those of the stack."""
         with self._lock:
             chain = [*request.transforms]
@@ -62,12 +54,12 @@ class Transforms:
                 chain += self._of_resources.get(parent, [])
             chain += self._of_stack
         if not chain:
-            return TransformedRequest(request)
+            return request
         changed = resource_pb2.RegisterResourceRequest()
         changed.CopyFrom(request)
         for callback in chain:
             _take_over(changed, self._call(callback, changed))
-        return TransformedRequest(changed)
+        return changed
 
     def _call(self, callback: callback_pb2.Callback, request: Any) -> resource_pb2.TransformResponse:
         asked = resource_pb2.TransformRequest(

@@ -66,13 +66,6 @@ def to_struct(properties: Mapping[str, PropertyValue]) -> Struct:
     return struct
 
 
-def to_value(value: PropertyValue) -> Value:
-    """One wire value."""
-    wire = Value()
-    _fill(wire, value)
-    return wire
-
-
 def _fill(wire: Value, value: PropertyValue) -> None:
     if value is None:
         wire.null_value = 0  # pyright: ignore[reportAttributeAccessIssue]  the enum has this one member
