@@ -94,10 +94,12 @@ class Operation:
         except (StepFailedError, StoppedError):
             self._failures.any = True
         finally:
-            self._journal.commit()
-            self._host.stop()
-            self._callbacks.close()
-            server.stop(grace=None).wait()
+            try:
+                self._journal.commit()
+            finally:
+                self._host.stop()
+                self._callbacks.close()
+                server.stop(grace=None).wait()
         return not self._failures.any and not self._engine.errors
 
     def cancel(self) -> None:
