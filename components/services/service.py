@@ -46,6 +46,13 @@ class PublishedPort:
     mode: Literal["host", "ingress"]
 
 
+def mesh_ports(publish_mode: Literal["host", "ingress"], *, target: int, published: int) -> tuple[PublishedPort, ...]:
+    """The port for Swarm's routing mesh; none in mode `host`, where the proxy on every node publishes it."""
+    if publish_mode == "host":
+        return ()
+    return (PublishedPort(target=target, published=published, mode="ingress"),)
+
+
 @dataclass(frozen=True, kw_only=True)
 class UpdatePolicy:
     """How tasks are replaced (https://docs.docker.com/reference/compose-file/deploy/#update_config)."""

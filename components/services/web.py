@@ -9,7 +9,7 @@ from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.services.overlay import Overlay, OverlayArgs
 from components.services.route import Route
-from components.services.service import Healthcheck, PublishedPort, SwarmService, SwarmServiceArgs
+from components.services.service import Healthcheck, SwarmService, SwarmServiceArgs, mesh_ports
 from components.swarm.cluster import SwarmCluster
 
 _NGINX_PORT = 80
@@ -55,7 +55,7 @@ class Web(Component):
                 ),
                 networks={"web": overlay.network_id},
                 environment={"TASK_NAME": "{{.Task.Name}}", "NODE_NAME": "{{.Node.Hostname}}"},
-                ports=_published(args),
+                ports=mesh_ports(args.publish_mode, target=_NGINX_PORT, published=args.port),
                 cluster=args.cluster,
                 images=args.images,
             ),
@@ -70,9 +70,3 @@ class Web(Component):
             health_path="/healthz",
         )
         self.publish(service=service, overlay=overlay, route=route)
-
-
-def _published(args: WebArgs) -> tuple[PublishedPort, ...]:
-    if args.publish_mode == "host":
-        return ()  # the edge proxy publishes it
-    return (PublishedPort(target=_NGINX_PORT, published=args.port, mode="ingress"),)

@@ -14,10 +14,10 @@ from components.services.route import Route
 from components.services.service import (
     FileContent,
     Healthcheck,
-    PublishedPort,
     SwarmService,
     SwarmServiceArgs,
     UpdatePolicy,
+    mesh_ports,
 )
 from components.storage.volume import PinnedVolume
 from components.swarm.cluster import SwarmCluster
@@ -148,13 +148,7 @@ class WordPress(Component):
                 "salt": FileContent(path=f"{secrets}/salt", content=self._password("salt")),
             },
             constraints=("node.role != manager",),
-            ports=_published(args),
+            ports=mesh_ports(args.publish_mode, target=_APACHE_PORT, published=args.port),
             cluster=args.cluster,
             images=args.images,
         )
-
-
-def _published(args: WordPressArgs) -> tuple[PublishedPort, ...]:
-    if args.publish_mode == "host":
-        return ()  # the edge proxy publishes it
-    return (PublishedPort(target=_APACHE_PORT, published=args.port, mode="ingress"),)

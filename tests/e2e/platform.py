@@ -22,8 +22,6 @@ PREFIX = f"flotilla-{STACK}"
 COMMAND_SECONDS = 600
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
-SHORTEST_SECRET = 16
-"""Shorter texts inside of secrets, such as a list of names, are no secrets and would be found anywhere."""
 _BUILT = ("images.json", "host.json")
 
 
@@ -130,10 +128,16 @@ class Platform:
 
 
 def secrets_in(value: Any) -> Iterator[str]:
-    """Every secret text in a deployment that was exported with its secrets shown, and its base64 too."""
+    """Every secret text in a deployment that was exported with its secrets shown, and its base64 too.
+
+    Of a secret that is a list or an object as a whole, such as all files of a container, only private keys count: the
+    others are secret for the company that they are in.
+    """
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
-            texts = [text for text in texts_in(json.loads(value["plaintext"])) if len(text) >= SHORTEST_SECRET]
+            found = json.loads(value["plaintext"])
+            texts = [found] if isinstance(found, str) else [text for text in texts_in(found) if "PRIVATE KEY" in text]
+            texts = [text.strip() for text in texts if text.strip()]
             yield from texts
             yield from (base64.b64encode(text.encode()).decode() for text in texts)
             return
