@@ -28,9 +28,7 @@ asyncio.run(pulumi.runtime.run_in_stack(program))
 def main() -> None:
     """Print a line for each size."""
     say(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
-    say(
-        f"{'workers':>8} {'resources':>10} {'program':>9} {'floor':>8} {'ratio':>6}   (CPU seconds, median of {RUNS})"
-    )
+    say(f"{'workers':>8} {'resources':>10} {'program':>9} {'floor':>8} {'ratio':>6}   (CPU seconds, median of {RUNS})")
     for workers in SIZES:
         order: dict[str, Any] = {"settings": {"workers": {"count": workers}}, "mode": "applied", "earlier": {}}
         resources = 0
