@@ -29,9 +29,10 @@ def stack_init(arguments: Arguments) -> int:
     """`stack init NAME`."""
     workspace = Workspace.open()
     stack = workspace.stack(arguments, named=_word(arguments))
-    config = workspace.config(stack)
+    if not workspace.backend.exists(stack):
+        # A passphrase that is missing or wrong is found out before anything is made.
+        workspace.config(stack).crypter()
     workspace.backend.create(stack)
-    config.crypter()
     if not arguments.has("--no-select"):
         select_stack(workspace.project, stack.name)
     say(f"Created stack '{stack.name}'")
