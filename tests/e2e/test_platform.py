@@ -1,5 +1,6 @@
 """The whole way of a user on real Docker: up, both applications, no change, scale, lose a machine, interrupt, down."""
 
+import os
 import re
 import signal
 import subprocess
@@ -35,6 +36,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield made
     finally:
         made.make("down", check=False)
+
+
+def test_this_worker_has_all_tests_on_real_docker(request: pytest.FixtureRequest) -> None:
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@e2e")
 
 
 def test_up_ends_with_nodes_services_and_urls(platform: Platform) -> None:
