@@ -222,7 +222,8 @@ def _placement(args: SwarmServiceArgs) -> docker.ServiceTaskSpecPlacementArgs:
     architecture, system = args.images.platform(args.image)
     return docker.ServiceTaskSpecPlacementArgs(
         constraints=list(args.all_constraints) or None,
-        prefs=["spread=node.labels.zone"],
+        # The bare descriptor: pulumi-docker's documents write `spread=` before it, which the swarm would pass over.
+        prefs=["node.labels.zone"],
         # The plugin fills these in from the registry; unless they are said here too, they differ for ever.
         platforms=[docker.ServiceTaskSpecPlacementPlatformArgs(architecture=architecture, os=system)],
     )

@@ -220,7 +220,8 @@ def _restart_duration(text: str | None) -> int | None:
 def _placement(placement: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not placement:
         return None
-    descriptors = [preference.partition("=")[2] for preference in placement.get("prefs") or []]
+    # The plugin hands a preference on as it is: a word before the descriptor would make the swarm pass it over.
+    descriptors = placement.get("prefs") or []
     placed = given(
         Constraints=placement.get("constraints") or None,
         Preferences=[{"Spread": {"SpreadDescriptor": descriptor}} for descriptor in descriptors] or None,

@@ -253,7 +253,7 @@ def _placement_state(placement: Mapping[str, Any]) -> Values:
     ]
     return {
         "constraints": in_set_order(placement.get("Constraints") or []),
-        "prefs": in_set_order([f"spread={descriptor}" for descriptor in spreads]),
+        "prefs": in_set_order(spreads),
         "maxReplicas": placement.get("MaxReplicas", 0),
         "platforms": in_set_order(platforms),
     }

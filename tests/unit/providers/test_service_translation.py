@@ -80,7 +80,7 @@ FULL: dict[str, Any] = {
         "networksAdvanceds": [{"id": "net2", "aliases": ["web", "api"], "driverOpts": ["a=b"]}, {"id": "net1"}],
         "placement": {
             "constraints": ["node.role==worker", "node.labels.a!=b"],
-            "prefs": ["spread=node.labels.zone"],
+            "prefs": ["node.labels.zone"],
             "maxReplicas": 2,
             "platforms": [{"architecture": "amd64", "os": "linux"}],
         },
@@ -231,7 +231,7 @@ def test_a_restart_policy_of_a_condition_alone_differs_for_ever_as_with_the_plug
         ("taskSpec.containerSpec.sysctl", {"a": "1"}, True),
         ("taskSpec.containerSpec.image", "other", False),
         ("taskSpec.containerSpec.secrets", [{"secretId": "s2", "secretName": "pw2", "fileName": "x"}], False),
-        ("taskSpec.placement.prefs", ["spread=node.id"], False),
+        ("taskSpec.placement.prefs", ["node.labels.disk"], False),
         ("mode.replicated.replicas", 5, False),
         ("auth", {"serverAddress": "r"}, True),
     ],
