@@ -2,6 +2,7 @@
 because the SDK keeps state between programs and mocks can hang."""
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -135,6 +136,9 @@ def configure(recorder: Recorder) -> None:
 
 def main() -> None:
     """Settings and mode come as JSON on standard input."""
+    # As the program itself does.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
     order = json.load(sys.stdin)
     recorder = Recorder(preview=order["mode"] == "preview", earlier=order["earlier"])
     configure(recorder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from tests.graph.graph import Graph, Resource, leaks, record
 
@@ -39,8 +40,13 @@ def graph(stack: str, mode: str) -> Graph:
     return record(STACKS[stack], mode)
 
 
-every_graph = pytest.mark.parametrize(("stack", "mode"), [(stack, mode) for stack in STACKS for mode in MODES])
-every_stack = pytest.mark.parametrize("stack", STACKS)
+def case(*values: str) -> ParameterSet:
+    """A parameter set; a hundred workers take their time."""
+    return pytest.param(*values, marks=[pytest.mark.slow] if values[0] == "hundred" else [])
+
+
+every_graph = pytest.mark.parametrize(("stack", "mode"), [case(stack, mode) for stack in STACKS for mode in MODES])
+every_stack = pytest.mark.parametrize("stack", [case(stack) for stack in STACKS])
 
 
 def in_swarm(found: Graph) -> list[Resource]:
@@ -123,6 +129,7 @@ def test_the_cluster_takes_nothing_from_an_instance_id(stack: str, mode: str) ->
     assert [urn for urn in direct if "container" in urn.rpartition("::")[2]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_depth_does_not_grow_with_the_cluster_and_edges_grow_with_its_nodes_only(mode: str) -> None:
     small, large = graph("default", mode), graph("hundred", mode)
