@@ -11,7 +11,8 @@ import grpc
 from hermetic.engine_service import EngineService
 from hermetic.events import Listener, Severity, Step
 from hermetic.executor import Executor, Failures, StepFailedError, StoppedError
-from hermetic.goals import PlanError, Targets
+from hermetic.goals import PlanError, Targets, unknown_target
+from hermetic.graph import needs
 from hermetic.hooks import Callbacks, Hooks
 from hermetic.journal import Journal, Store
 from hermetic.monitor import Deployed, ResourceMonitor
@@ -23,7 +24,7 @@ from hermetic.provider_client import CHANNEL_OPTIONS, PluginError, ProviderError
 from hermetic.registry import ProviderRegistry
 from hermetic.state import Deployment, ResourceState
 from hermetic.steps import Op
-from hermetic.urns import is_provider_type, provided_package
+from hermetic.urns import is_provider_type, provided_package, split_reference
 
 # How long a program may take to end after the engine told it to.
 PROGRAM_GRACE = 10.0
@@ -201,11 +202,13 @@ class Operation:
     # -- refresh
     def _refresh(self, registry: ProviderRegistry) -> None:
         """Read all objects, and go on from what they are now."""
+        unknown = self._options.targets.missing({state.urn for state in self._base.resources if not state.delete})
+        if unknown:
+            raise PlanError("\n".join(unknown_target(each) for each in sorted(unknown)))
         executor = self._executor(registry, set())
         steps = [
             Step(Op.REFRESH, state.urn, state, state)
-            for state in self._base.resources
-            if self._options.targets.includes(state.urn)
+            for state in _with_dependents(self._base.resources, self._options.targets)
         ]
         executor.run_refreshes(steps)
         found = {id(step.old): step.new for step in steps}
@@ -255,6 +258,20 @@ def _known_versions(states: list[ResourceState]) -> dict[str, str]:
 
 def _version_key(version: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in version.replace("-", ".").split(".")]
+
+
+def _with_dependents(states: list[ResourceState], targets: Targets) -> list[ResourceState]:
+    """The entries that are meant, and if the user wants so, all that depends on them; entries are in that order."""
+    meant: list[ResourceState] = []
+    named: set[str] = set()
+    for state in states:
+        needed = {*needs(state)} - {split_reference(state.provider)[0]}
+        dependent = targets.with_dependents and not named.isdisjoint(needed)
+        if dependent or targets.includes(state.urn):
+            meant.append(state)
+        if dependent or targets.names(state.urn):
+            named.add(state.urn)
+    return meant
 
 
 def without_gone(states: list[ResourceState | None]) -> list[ResourceState]:

@@ -9,15 +9,20 @@ from hermetic.events import Listener, Severity, Step
 from hermetic.graph import deletion_order
 from hermetic.hooks import Hooks
 from hermetic.journal import Journal
+from hermetic.property_paths import PathError, with_old_values
 from hermetic.provider_client import PartialError, PluginError, ProviderClient, ProviderError
 from hermetic.registry import ProviderRegistry
 from hermetic.state import ResourceState, timestamp
-from hermetic.steps import Op, settled
+from hermetic.steps import Op, settled, with_replace_on_changes
 from hermetic.urns import is_provider_type
 from hermetic.values import UNKNOWN, is_secret, secret
 
 # A timeout of zero leaves the duration to the provider.
 NO_TIMEOUT = 0.0
+IMPORTED_FOREVER = (
+    "previously-imported resources that still specify an ID may not be replaced; "
+    "please remove the `import` declaration from your program"
+)
 
 
 class StoppedError(Exception):
@@ -281,12 +286,17 @@ class Executor:
             raise ProviderError(
                 f"provider does not support importing resources; please try updating the '{client.package}' plugin"
             )
-        new.inputs = client.check(new.urn, found.inputs, step.program_inputs)
+        try:
+            wanted = with_old_values(step.program_inputs, found.inputs, new.ignore_changes)
+        except PathError as error:
+            raise ProviderError(f"{new.urn}: {error}") from error
+        new.inputs = client.check(new.urn, found.inputs, wanted)
         diff = settled(
             client.diff(new.urn, found.id, found.inputs, found.outputs, new.inputs, new.ignore_changes),
             found.inputs,
             new.inputs,
         )
+        diff = with_replace_on_changes(diff, new.replace_on_changes)
         if step.delete_old_later:
             step.old_state.delete = True
         wanted = new.inputs
@@ -296,6 +306,8 @@ class Executor:
         if not diff.changes:
             new.inputs = wanted
             return
+        if diff.replaces:
+            self._refuse_other_object(new)
         self._journal.commit()
         self._listener.step_ends(step)
         imported = replace(new)
@@ -306,6 +318,12 @@ class Executor:
         self._listener.step_begins(update)
         self._update(update)
         step.op, step.old, step.diff = Op.UPDATE, imported, diff
+
+    def _refuse_other_object(self, imported: ResourceState) -> None:
+        """An object that can only become what the program wants by a replacement stays as it was found."""
+        if not self._preview:
+            raise ProviderError(IMPORTED_FOREVER)
+        self._listener.message(Severity.WARNING, imported.urn, IMPORTED_FOREVER)
 
     def _refresh(self, step: Step) -> None:
         """Look at the object; `new` becomes None when it is gone."""

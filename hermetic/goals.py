@@ -1,6 +1,7 @@
 """What a program wants of a resource, and what the engine plans for it."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,16 @@ class Targets:
     def names(self, urn: str) -> bool:
         """Whether the user named it."""
         return urn in self.urns or any(_matches(pattern, urn) for pattern in self.urns if "*" in pattern)
+
+    def missing(self, known: Collection[str]) -> set[str]:
+        """Targets without stars that nothing known goes by."""
+        return {urn for urn in self.urns if "*" not in urn and urn not in known}
+
+
+def unknown_target(target: str) -> str:
+    """What to say of a target that is nowhere."""
+    forgotten = "" if "$" in target else " Did you forget to escape $ in your shell?"
+    return f"Target '{target}' could not be found in the stack.{forgotten}"
 
 
 def _matches(pattern: str, urn: str) -> bool:

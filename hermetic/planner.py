@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from hermetic.events import Listener, Severity, Step
-from hermetic.executor import Failures, protected_message
-from hermetic.goals import Alias, Goal, Plan, PlanError, Targets
+from hermetic.executor import IMPORTED_FOREVER, Failures, StoppedError, protected_message
+from hermetic.goals import Alias, Goal, Plan, PlanError, Targets, unknown_target
 from hermetic.graph import DependencyGraph, needs
 from hermetic.property_paths import PathError, with_old_values
 from hermetic.provider_client import CheckFailedError, DiffUnavailableError, PluginError, ProviderError
@@ -91,15 +91,15 @@ class Planner:
             self._skipped.add(urn)
             return Plan(urn)
         if case is Case.KEEP and old is not None:
-            self._note_seen(old)
-            return self._kept(urn, goal, old)
-        self._refuse_skipped_needs(urn, goal)
+            return self._keep(urn, goal, old)
         new = self._new_state(goal, urn)
         if case in {Case.IMPORT, Case.IMPORT_REPLACEMENT}:
+            self._refuse_skipped_needs(urn, goal)
             return self._plan_import(goal, old, new, replacing=case is Case.IMPORT_REPLACEMENT)
         fresh = old is None or case in {Case.RECREATE, Case.ADOPT}
         new.inputs = self._check(goal, new, None if fresh or old is None else old)
         plan = self._plan_case(case, goal, old, new)
+        self._refuse_skipped_needs(urn, goal)
         # What hangs on a failed resource is looked at, and left as it is.
         return self._after_failure(plan, goal, old) if self._needs_a_failed_one(goal) else plan
 
@@ -127,6 +127,35 @@ class Planner:
         kept.failed = True
         return kept
 
+    def _keep(self, urn: str, goal: Goal, old: ResourceState) -> Plan:
+        """A resource that is no target: it stays, with all that it needs, also what the program has no more."""
+        self._note_seen(old)
+        self._refuse_lost_provider(urn, old)
+        plan = self._kept(urn, goal, old)
+        plan.steps[:0] = self._keep_needs(old)
+        return plan
+
+    def _keep_needs(self, state: ResourceState) -> list[Step]:
+        """Steps that put what an entry needs before it; what the program registered is there already."""
+        steps: list[Step] = []
+        for urn in (state.parent, *needs(state, parents=False)):
+            with self._lock:
+                needed = self._olds.get(urn)
+                handled = urn in self._registered or urn in self._seen or urn in self.renamed
+                if needed is None or handled or is_provider_type(needed.type):
+                    continue
+                self._seen.add(urn)
+            steps += [*self._keep_needs(needed), Step(Op.SAME, urn, needed, needed)]
+        return steps
+
+    def _refuse_lost_provider(self, urn: str, old: ResourceState) -> None:
+        known = split_reference(old.provider)[0] in self.renamed or self._registry.inputs(old.provider) is not None
+        if old.provider and not known:
+            raise PlanError(
+                f"provider {old.provider} for resource {urn} has not been registered yet: a change of providers cannot "
+                "be mixed with --target; go back to the former provider in the program, or leave the targets out once"
+            )
+
     def _kept(self, urn: str, goal: Goal, old: ResourceState) -> Plan:
         """The resource as it is, but for its name."""
         state = old if old.urn == urn else replace(old, urn=urn, type=goal.type, parent=goal.parent)
@@ -141,7 +170,7 @@ class Planner:
 
     def plan_read(self, goal: Goal, identity: str) -> Plan:
         """The steps for an object that the program only looks at."""
-        urn, old = self._claim(goal)
+        urn, old = self._claim(goal, aliases=False)
         new = self._new_state(goal, urn)
         new.id, new.external, new.property_dependencies = identity, True, {}
         if old is not None and not old.external and old.id != identity:
@@ -154,16 +183,16 @@ class Planner:
             self._note_seen(old)
         return Plan(urn, [Step(Op.READ, urn, old, new)], new)
 
-    def _claim(self, goal: Goal) -> tuple[str, ResourceState | None]:
+    def _claim(self, goal: Goal, *, aliases: bool = True) -> tuple[str, ResourceState | None]:
         """The URN of a registration, which nothing else may have, and its entry in the old state."""
         urn = self._urn(goal.parent, goal.type, goal.name)
         with self._lock:
             if urn in self._registered:
                 raise PlanError(f"Duplicate resource URN '{urn}'; try giving it a unique name")
-            if urn in self._seen:
+            if urn in self._seen or urn in self.renamed:
                 raise PlanError(f"Duplicate resource alias '{urn}': another resource was registered with this alias")
             self._registered.add(urn)
-            for name in (urn, *self._aliases_of(goal)):
+            for name in (urn, *(self._aliases_of(goal) if aliases else ())):
                 old = self._olds.get(name)
                 if old is None:
                     continue
@@ -202,7 +231,8 @@ class Planner:
     def _alias_urn(self, goal: Goal, alias: Alias) -> str:
         if alias.urn:
             return alias.urn
-        parent = "" if alias.no_parent else alias.parent or goal.parent
+        # A parent that goes by another name now had its old one when the resource was made.
+        parent = "" if alias.no_parent else self._old_names.get(alias.parent, alias.parent) or goal.parent
         return make_urn(
             stack=alias.stack or self._stack, project=alias.project or self._project, parent=parent,
             type_token=alias.type or goal.type, name=alias.name or goal.name,
@@ -248,38 +278,46 @@ class Planner:
             self._seen.add(old.urn)
 
     def _is_targeted(self, urn: str, goal: Goal) -> bool:
-        if self._targets.includes(urn):
-            return True
-        if not self._targets.with_dependents:
-            return False
         provider = split_reference(goal.provider)[0] if goal.provider else ""
+        needed = {*goal.dependencies, goal.parent, goal.deleted_with, provider}
         with self._lock:
-            if self._targeted.isdisjoint({*goal.dependencies, goal.parent, provider}):
-                return False
-            self._targeted.add(urn)
-        return True
+            depends = self._targets.with_dependents and not self._targeted.isdisjoint(needed)
+            if self._targets.names(urn) or depends:
+                self._targeted.add(urn)
+        return depends or self._targets.includes(urn)
 
     def _refuse_skipped_needs(self, urn: str, goal: Goal) -> None:
-        missing = sorted(self._skipped.intersection({*goal.dependencies, goal.parent, goal.deleted_with}))
-        if missing:
-            raise PlanError(
-                f"resource '{urn}' depends on '{missing[0]}' which was not specified in --target list: "
-                "add it to the targets, or leave the targets out once"
+        """What is to be changed cannot need what is not made; a preview tells of each such thing, once."""
+        with self._lock:
+            missing = sorted(self._skipped.intersection({*goal.dependencies, goal.parent, goal.deleted_with}))
+            self._skipped.difference_update(missing)
+        for each in missing:
+            self._refuse(
+                urn,
+                f"resource '{urn}' depends on '{each}' which was not specified in --target list: "
+                "add it to the targets, or leave the targets out once",
             )
+
+    def _refuse(self, urn: str, message: str) -> None:
+        """End the deployment; a preview goes on to show the rest, and fails in the end."""
+        if not self._preview:
+            raise PlanError(message)
+        self._listener.message(Severity.ERROR, urn, message)
+        self._failures.any = True
 
     # -- inputs and differences
     def _check(self, goal: Goal, new: ResourceState, old: ResourceState | None) -> PropertyMap:
         """The inputs as the provider wants them; without an old entry its defaults are made anew."""
-        if not goal.custom:
-            return goal.inputs
         # Only a preview has unknowns; elsewhere they come from resources that failed.
-        olds, news = None, goal.inputs if self._preview else without_unknowns(goal.inputs)
+        olds, news = None, goal.inputs if self._preview or not goal.custom else without_unknowns(goal.inputs)
         if old is not None:
             olds = old.inputs
             try:
                 news = with_old_values(news, old.inputs, goal.ignore_changes)
             except PathError as error:
                 raise PlanError(f"{new.urn}: {error}") from error
+        if not goal.custom:
+            return news
         try:
             if is_provider_type(goal.type):
                 return self._registry.check(new.urn, olds, news)
@@ -295,8 +333,12 @@ class Planner:
             diff = self._diff(goal, old, new)
         except (ProviderError, PluginError) as error:
             raise PlanError(str(error)) from error
-        diff = with_replace_on_changes(diff, goal.replace_on_changes)
-        change = change_of(diff, unhealthy=bool(old.init_errors), delete_before_replace=goal.delete_before_replace)
+        unhealthy = bool(old.init_errors)
+        diff = with_replace_on_changes(diff, goal.replace_on_changes, unhealthy=unhealthy)
+        change = change_of(
+            diff, unhealthy=unhealthy, delete_before_replace=goal.delete_before_replace,
+            pending_replacement=old.pending_replacement,
+        )  # fmt: skip
         self._note_seen(old)
         if change is Change.NONE:
             return [Step(Op.SAME, new.urn, old, new)]
@@ -308,13 +350,13 @@ class Planner:
         self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff, *, delete_first: bool
     ) -> list[Step]:
         urn = new.urn
-        if old.protect:
-            self._refuse_replacement(urn)
+        # The same update may take the protection off.
+        if old.protect and goal.protect:
+            self._refuse(urn, protected_message(urn, "cannot be replaced because it is protected"))
+        if goal.import_id and not self._preview:
+            raise PlanError(IMPORTED_FOREVER)
         if goal.import_id:
-            raise PlanError(
-                "previously-imported resources that still specify an ID may not be replaced; "
-                "please remove the `import` declaration from your program"
-            )
+            self._listener.message(Severity.WARNING, urn, IMPORTED_FOREVER)
         with self._lock:
             self._replaced.update((urn, old.urn))
         # The defaults that were taken over from the old object are made anew.
@@ -325,36 +367,33 @@ class Planner:
             return [*self._cascade(old), replacement, create]
         return [create, replacement]
 
-    def _refuse_replacement(self, urn: str) -> None:
-        """A protected resource is not replaced; a preview shows what would be, and fails in the end."""
-        message = protected_message(urn, "cannot be replaced because it is protected")
-        if not self._preview:
-            raise PlanError(message)
-        self._listener.message(Severity.ERROR, urn, message)
-        self._failures.any = True
-
     def _diff(self, goal: Goal, old: ResourceState, new: ResourceState) -> Diff:
         reason = self._reason_to_replace(goal, old)
         if reason is not None:
             return reason
+        if not is_provider_type(goal.type) and self._provider_changed(old, new):
+            return Diff(changes=True, replace_keys=("provider",))
         if not goal.custom:
             return Diff(changes=True) if compare(old.inputs, new.inputs) else NO_DIFF
         if is_provider_type(goal.type):
             return self._registry.diff(new.urn, old.inputs, old.outputs, new.inputs)
-        if not self._same_under_alias(old, new) and self._registry.changed(old.provider, new.provider):
-            return Diff(changes=True, replace_keys=("provider",))
         client = self._registry.client(new.provider)
         try:
             answer = client.diff(new.urn, old.id, old.inputs, old.outputs, new.inputs, goal.ignore_changes)
         except DiffUnavailableError as error:
             self._listener.message(Severity.WARNING, new.urn, str(error))
             return Diff(changes=True)
-        return settled(answer, old.inputs, new.inputs)
+        # The provider may have put a default where the program is to be ignored.
+        wanted = new.inputs if answer.changes is not None else _without_ignored(goal, old, new)
+        return settled(answer, old.inputs, wanted)
 
-    def _same_under_alias(self, old: ResourceState, new: ResourceState) -> bool:
-        """Whether the provider only goes under another name."""
+    def _provider_changed(self, old: ResourceState, new: ResourceState) -> bool:
+        """Whether another provider means another object; a component that became a resource always does."""
+        if not old.provider or not new.provider:
+            return old.provider != new.provider
         with self._lock:
-            return self.renamed.get(split_reference(old.provider)[0]) == split_reference(new.provider)[0]
+            renamed = self.renamed.get(split_reference(old.provider)[0]) == split_reference(new.provider)[0]
+        return not renamed and self._registry.changed(old.provider, new.provider)
 
     def _reason_to_replace(self, goal: Goal, old: ResourceState) -> Diff | None:
         """Reasons that need no provider: a trigger, or another resource that is replaced."""
@@ -371,7 +410,11 @@ class Planner:
     def _cascade(self, root: ResourceState) -> list[Step]:
         """Deletions that come before the creation of a replacement: of the old object and of what needs it."""
         with self._lock:
-            steps = [self._delete_first(each) for each in reversed(self.dependents_to_replace(root))]
+            dependents = self.dependents_to_replace(root)
+            for each in reversed(dependents):
+                if each.protect and not each.delete:
+                    self._refuse_cascade(root, each)
+            steps = [self._delete_first(each) for each in reversed(dependents)]
             self.deleting.add(root.urn)
             self._deleted_first.add(id(root))
             self._use_old_provider(root)
@@ -379,10 +422,20 @@ class Planner:
                 steps.append(Step(Op.DELETE_REPLACED, root.urn, root, awaits_replacement=True))
         return steps
 
+    def _refuse_cascade(self, root: ResourceState, dependent: ResourceState) -> None:
+        """No preview goes on after this: what it would show depends on what cannot be."""
+        raise PlanError(
+            protected_message(
+                dependent.urn, f'cannot be replaced as part of replacing "{root.urn}" because it is protected'
+            )
+        )
+
     def _delete_first(self, state: ResourceState) -> Step:
         self.deleting.add(state.urn)
         self._deleted_first.add(id(state))
         self._use_old_provider(state)
+        if state.delete:
+            return Step(Op.DELETE, state.urn, state)
         return Step(Op.DELETE_REPLACED, state.urn, state, awaits_replacement=True)
 
     def dependents_to_replace(self, root: ResourceState) -> list[ResourceState]:
@@ -390,7 +443,7 @@ class Planner:
         replacing = {root.urn}
         found: list[ResourceState] = []
         for state in self._graph.depending_on(root, self._registered.__contains__):
-            if id(state) not in self._deleted_first and not state.delete and self._must_be_replaced(state, replacing):
+            if id(state) not in self._deleted_first and self._must_be_replaced(state, replacing):
                 replacing.add(state.urn)
                 found.append(state)
         return found
@@ -405,8 +458,10 @@ class Planner:
             key: UNKNOWN if not replacing.isdisjoint(state.property_dependencies.get(key) or ()) else value
             for key, value in state.inputs.items()
         }
-        if inputs == state.inputs or is_provider_type(state.type):
+        if inputs == state.inputs:
             return False
+        if is_provider_type(state.type):
+            return self._registry.diff_old(state, inputs).replaces
         client = self._registry.client(state.provider)
         return settled(
             client.diff(state.urn, state.id, state.inputs, state.outputs, inputs, []), state.inputs, inputs
@@ -429,10 +484,11 @@ class Planner:
     # -- what is left
     def plan_deletions(self) -> list[Step]:
         """Deletions of what the program did not register, and of old objects of replaced resources."""
+        self._refuse_unknown_targets()
         wanted = self._wanted_targets() if self._targets.urns else None
         steps: list[Step] = []
         for state in reversed(self.all_olds):
-            if id(state) in self._deleted_first and state.urn in self._registered:
+            if id(state) in self._deleted_first and (state.delete or state.urn in self._registered):
                 continue
             op = deletion_of(_deletion(state, seen=state.urn in self._seen or state.urn in self.renamed))
             if op is not None and (wanted is None or state.urn in wanted):
@@ -441,6 +497,7 @@ class Planner:
 
     def prepare_deletions(self, steps: list[Step]) -> list[Step]:
         """Note what goes, and have the providers ready that can delete it."""
+        self._refuse_unnamed(steps)
         self.deleting.update(step.urn for step in steps)
         for step in steps:
             self._use_old_provider(step.old_state)
@@ -452,7 +509,8 @@ class Planner:
 
     def plan_destroy(self) -> list[Step]:
         """Deletions of all, or of the targets and what cannot outlive them."""
-        wanted = self._destroy_targets() if self._targets.urns else None
+        self._refuse_unknown_targets()
+        wanted = self._wanted_targets() if self._targets.urns else None
         steps = [
             Step(deletion_of(_deletion(state, seen=False)) or Op.DELETE, state.urn, state)
             for state in reversed(self.all_olds)
@@ -462,37 +520,51 @@ class Planner:
 
     def _wanted_targets(self) -> set[str]:
         """Entries that the user named, and what cannot outlive them."""
-        wanted: set[str] = set()
-        for urn, state in self._olds.items():
-            if not self._targets.names(urn):
-                continue
-            wanted.add(urn)
-            if urn not in self._registered:
-                wanted.update(each.urn for each in self.dependents_to_replace(state))
-            if self._targets.with_dependents:
-                wanted.update(each.urn for each in self._graph.depending_on(state, lambda _: False))
+        closure: set[str] = set()
+        for state in self.all_olds:
+            if self._targets.names(state.urn) and state.urn not in closure:
+                closure.add(state.urn)
+                closure.update(each.urn for each in self._graph.depending_on(state, closure.__contains__))
+        current = [state for urn, state in self._olds.items() if urn in closure]
+        wanted = {state.urn for state in current}
+        for state in current:
+            wanted.update(each.urn for each in self.dependents_to_replace(state))
         return wanted
 
-    def _destroy_targets(self) -> set[str]:
-        for target in sorted(self._targets.urns):
-            if not any(Targets(frozenset({target})).names(urn) for urn in self._olds):
-                raise PlanError(f"no resource named '{target}' found: the --target is not in the state")
-        wanted = self._wanted_targets()
-        for state in self.all_olds:
-            held = sorted(wanted.intersection(needs(state)))
-            if held and state.urn not in wanted:
-                raise PlanError(
-                    f"Resource '{state.urn}' depends on '{held[0]}' and would have to be destroyed too, but was not "
-                    "specified in --target list. Either include resource in --target list or pass "
-                    "--target-dependents to proceed."
-                )
-        return wanted
+    def _refuse_unnamed(self, steps: list[Step]) -> None:
+        """With targets nothing goes that the user did not name, unless dependents are meant too."""
+        if not self._targets.urns or self._targets.with_dependents:
+            return
+        unnamed = [step.urn for step in steps if not self._targets.names(step.urn)]
+        for urn in unnamed:
+            self._listener.message(
+                Severity.ERROR, urn,
+                f"Resource '{urn}' would be destroyed, as it depends on a target, but was not specified in --target "
+                "list. Either include resource in --target list or pass --target-dependents to proceed.",
+            )  # fmt: skip
+        if unnamed:
+            self._failures.any = True
+        if unnamed and not self._preview:
+            raise StoppedError
+
+    def _refuse_unknown_targets(self) -> None:
+        """A target that is neither in the state nor in the program is a mistake; the others are dealt with."""
+        for target in sorted(self._targets.missing({*self._olds, *self._registered})):
+            self._listener.message(Severity.ERROR, "", unknown_target(target))
+            self._failures.any = True
 
 
 def _deletion(state: ResourceState, *, seen: bool) -> Deletion:
     return Deletion(
         marked=state.delete, seen=seen, pending_replacement=state.pending_replacement, external=state.external
     )
+
+
+def _without_ignored(goal: Goal, old: ResourceState, new: ResourceState) -> PropertyMap:
+    try:
+        return with_old_values(new.inputs, old.inputs, goal.ignore_changes)
+    except PathError as error:
+        raise PlanError(f"{new.urn}: {error}") from error
 
 
 def _check_message(state: ResourceState, error: CheckFailedError) -> str:

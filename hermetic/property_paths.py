@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from hermetic.values import PropertyMap, PropertyValue, is_secret
+from hermetic.values import PropertyMap, PropertyValue, is_secret, secret
 
 Path = tuple[str | int, ...]
 
@@ -40,74 +40,97 @@ def contains(outer: Path, inner: Path) -> bool:
 
 
 def with_old_values(news: PropertyMap, olds: PropertyMap, ignored: list[str]) -> PropertyMap:
-    """The new inputs with the old values at ignored paths: what is not in the old is not in the result either."""
+    """The new inputs with the old values at ignored paths: what is not in the old is not in the result either.
+
+    Only the end of a path may be missing in one of the two, and lists keep their lengths.
+    """
     result: PropertyValue = news
+    missing: list[str] = []
     for text in ignored:
-        path = parse_path(text)
         try:
-            result = _restored(result, olds, path)
-        except PathError as error:
-            raise PathError(
-                f"cannot ignore changes to {text!r} because one or more elements of the path are missing: "
-                "set them in the program, or shorten the path"
-            ) from error
+            result = _reset(result, olds, parse_path(text), hidden=False)
+        except _MissingError:
+            missing.append(text)
+    if missing:
+        raise PathError(
+            "cannot ignore changes to the following properties because one or more elements of the path are missing: "
+            f"{', '.join(json.dumps(text) for text in missing)}; set them in the program, or shorten the paths"
+        )
     return result
+
+
+class _MissingError(Exception):
+    """A path that is in one value and not in the other."""
 
 
 _MISSING: Any = object()
 
 
-def _restored(new: PropertyValue, old: PropertyValue, path: Path) -> PropertyValue:
-    """`new` with what stands at `path` taken from `old`; both may be missing."""
-    if not path:
-        return old
+def _reset(new: PropertyValue, old: PropertyValue, path: Path, *, hidden: bool) -> PropertyValue:
+    """`new` with what stands at `path` taken from `old`; `hidden` where the old value lies in a secret, the new not."""
     if is_secret(new):
-        inner = _restored(new["value"], _open(old), path)
-        return inner if inner is _MISSING else new | {"value": inner}
-    return _restored_inside(new, _open(old), path)
+        return new | {"value": _reset(new["value"], _open(old), path, hidden=False)}
+    hidden = hidden or is_secret(old)
+    old, step, rest = _open(old), path[0], path[1:]
+    if step == "*":
+        return _reset_all(new, old, rest, hidden=hidden)
+    if isinstance(step, int):
+        return _reset_item(new, old, step, rest, hidden=hidden)
+    return _reset_member(new, old, step, rest, hidden=hidden)
 
 
 def _open(value: PropertyValue) -> PropertyValue:
     return value["value"] if is_secret(value) else value
 
 
-def _restored_inside(new: PropertyValue, old: PropertyValue, path: Path) -> PropertyValue:
-    step, rest = path[0], path[1:]
-    if step == "*":
-        for each in _places(new, old):
-            new = _restored(new, old, (each, *rest))
+def _below(new: PropertyValue, old: PropertyValue, rest: Path, *, hidden: bool) -> PropertyValue:
+    """The new value of a place that is in both: at the end of the path the old one."""
+    if rest:
+        return _reset(new, old, rest, hidden=hidden)
+    return secret(old) if hidden else old
+
+
+def _reset_member(new: PropertyValue, old: PropertyValue, key: str, rest: Path, *, hidden: bool) -> PropertyValue:
+    before = old.get(key, _MISSING) if isinstance(old, dict) else _MISSING
+    if not isinstance(new, dict):
+        if before is not _MISSING or (rest and isinstance(old, dict)):
+            raise _MissingError
         return new
-    if new is _MISSING and old is _MISSING:
-        return _MISSING
-    if isinstance(new, dict) and isinstance(step, str):
-        return _restored_in_map(new, old, step, rest)
-    if isinstance(new, list) and isinstance(step, int):
-        return _restored_in_list(new, old, step, rest)
-    if old is _MISSING:
+    if rest and not isinstance(old, dict):
+        raise _MissingError
+    if key not in new:
+        if before is not _MISSING and rest:
+            raise _MissingError
+        return new if before is _MISSING else new | {key: secret(before) if hidden else before}
+    if before is _MISSING and not rest:
+        return {each: value for each, value in new.items() if each != key}
+    before = None if before is _MISSING else before
+    return new | {key: _below(new[key], before, rest, hidden=hidden)}
+
+
+def _reset_item(new: PropertyValue, old: PropertyValue, index: int, rest: Path, *, hidden: bool) -> PropertyValue:
+    if not isinstance(new, list) or not isinstance(old, list):
+        if isinstance(new, list) or isinstance(old, list):
+            raise _MissingError
         return new
-    raise PathError(f"{step!r} is missing in the new value")
+    if index >= max(len(new), len(old)) and not rest:
+        return new
+    if index >= min(len(new), len(old)):
+        raise _MissingError
+    return [*new[:index], _below(new[index], old[index], rest, hidden=hidden), *new[index + 1 :]]
 
 
-def _restored_in_map(new: PropertyMap, old: PropertyValue, key: str, rest: Path) -> PropertyMap:
-    old_value = old.get(key, _MISSING) if isinstance(old, dict) else _MISSING
-    value = _restored(new.get(key, _MISSING), old_value, rest)
-    others = {each: item for each, item in new.items() if each != key}
-    return others if value is _MISSING else others | {key: value}
-
-
-def _restored_in_list(new: list[Any], old: PropertyValue, index: int, rest: Path) -> list[Any]:
-    old_value = old[index] if isinstance(old, list) and index < len(old) else _MISSING
-    new_value = new[index] if index < len(new) else _MISSING
-    value = _restored(new_value, old_value, rest)
-    if index < len(new):
-        return [*new[:index], *([] if value is _MISSING else [value]), *new[index + 1 :]]
-    return [*new, value] if index == len(new) and value is not _MISSING else new
-
-
-def _places(new: PropertyValue, old: PropertyValue) -> list[str | int]:
-    """Keys or indices of both values."""
-    if isinstance(new, dict):
-        return sorted({*new, *(old if isinstance(old, dict) else ())})
-    if isinstance(new, list):
-        return list(range(max(len(new), len(old) if isinstance(old, list) else 0)))
-    return []
+def _reset_all(new: PropertyValue, old: PropertyValue, rest: Path, *, hidden: bool) -> PropertyValue:
+    """All members or items at once; at the end of the path, old values of another shape change nothing."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        if rest and not old.keys() <= new.keys():
+            raise _MissingError
+        kept = new if rest else {}
+        return kept | {key: _below(new.get(key), value, rest, hidden=hidden) for key, value in old.items()}
+    if isinstance(new, list) and isinstance(old, list):
+        if len(new) != len(old):
+            raise _MissingError
+        return [_below(after, before, rest, hidden=hidden) for after, before in zip(new, old, strict=True)]
+    if rest or not isinstance(new, dict | list):
+        raise _MissingError
+    return new

@@ -85,6 +85,12 @@ class ProviderRegistry:
         client = self._checked[urn][0]
         return self.diff_with(client, urn, old_inputs, olds, news)
 
+    def diff_old(self, state: ResourceState, news: PropertyMap) -> Diff:
+        """DiffConfig by the instance of the old state."""
+        self.use(state)
+        client = self.client(make_reference(state.urn, state.id))
+        return self.diff_with(client, state.urn, state.inputs, state.outputs, news)
+
     def diff_with(
         self, client: ProviderClient, urn: str, old_inputs: PropertyMap, olds: PropertyMap, news: PropertyMap
     ) -> Diff:

@@ -65,6 +65,8 @@ class Change(StrEnum):
 
 ADD, DELETE, UPDATE = "add", "delete", "update"
 REPLACING = "-replace"
+# The path under which options speak of an object that failed to initialise.
+INIT_ERROR = "#initerror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +125,30 @@ def case_of(
     return Case.COMPARE if targeted else Case.KEEP
 
 
-def change_of(diff: Diff, *, unhealthy: bool, delete_before_replace: bool | None) -> Change:
+def change_of(
+    diff: Diff, *, unhealthy: bool, delete_before_replace: bool | None, pending_replacement: bool = False
+) -> Change:
     """What to do about a difference; an object that failed to initialise is updated even without one.
 
-    `delete_before_replace` is the option of the program; None leaves it to the provider.
+    `delete_before_replace` is the option of the program; None leaves it to the provider. With `pending_replacement`
+    the object is already deleted, so that it is made anew whatever the provider says.
     """
-    if diff.changes and diff.replaces:
+    if pending_replacement or (diff.changes and diff.replaces):
         first = diff.delete_before_replace if delete_before_replace is None else delete_before_replace
         return Change.REPLACE_DELETE_FIRST if first else Change.REPLACE
     return Change.UPDATE if diff.changes or unhealthy else Change.NONE
 
 
-def with_replace_on_changes(diff: Diff, paths: Iterable[str]) -> Diff:
-    """The difference with changes at the given paths turned into reasons to replace."""
+def with_replace_on_changes(diff: Diff, paths: Iterable[str], *, unhealthy: bool = False) -> Diff:
+    """The difference with changes at the given paths turned into reasons to replace.
+
+    That an object failed to initialise counts as a change at the path `#initerror`, which `*` covers too.
+    """
     wanted = [parse_path(path) for path in paths]
+    if unhealthy and _touches(wanted, INIT_ERROR):
+        replaced = {INIT_ERROR: PropertyDiff(UPDATE + REPLACING)} if diff.detailed else {}
+        keys = (*diff.replace_keys, INIT_ERROR)
+        diff = replace(diff, changes=True, replace_keys=keys, detailed={**diff.detailed, **replaced})
     if not diff.changes or not wanted:
         return diff
     detailed = {
@@ -162,15 +174,20 @@ def settled(diff: Diff, old_inputs: PropertyMap, new_inputs: PropertyMap) -> Dif
 
 
 def compare(old: PropertyMap, new: PropertyMap) -> dict[str, PropertyDiff]:
-    """A detailed diff of two maps of inputs; a change of secretness alone is none, an unknown is always one."""
+    """A detailed diff of two maps of inputs; secretness is part of a value, an unknown is always different.
+
+    Inside secrets nothing is told apart, and a null is as good as nothing.
+    """
     found: dict[str, PropertyDiff] = {}
     _compare_maps(old, new, "", found)
     return found
 
 
 def _compare(old: PropertyValue, new: PropertyValue, path: str, found: dict[str, PropertyDiff]) -> None:
-    old, new = _open(old), _open(new)
-    if isinstance(old, dict) and isinstance(new, dict):
+    if is_secret(old) or is_secret(new):
+        if not (is_secret(old) and is_secret(new)) or compare({"": old["value"]}, {"": new["value"]}):
+            found[path] = PropertyDiff(UPDATE, input_diff=True)
+    elif isinstance(old, dict) and isinstance(new, dict):
         _compare_maps(old, new, path, found)
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
@@ -187,13 +204,13 @@ def _compare(old: PropertyValue, new: PropertyValue, path: str, found: dict[str,
 
 def _compare_maps(old: PropertyMap, new: PropertyMap, path: str, found: dict[str, PropertyDiff]) -> None:
     for key in sorted({*old, *new}):
-        place = _inside(path, key)
-        if key not in old:
+        place, before, after = _inside(path, key), old.get(key), new.get(key)
+        if before is None and after is not None:
             found[place] = PropertyDiff(ADD, input_diff=True)
-        elif key not in new:
+        elif before is not None and after is None:
             found[place] = PropertyDiff(DELETE, input_diff=True)
         else:
-            _compare(old[key], new[key], place, found)
+            _compare(before, after, place, found)
 
 
 def _inside(path: str, key: str) -> str:
@@ -201,10 +218,6 @@ def _inside(path: str, key: str) -> str:
         return f"{path}.{key}" if path else key
     quoted = key.replace("\\", "\\\\").replace('"', '\\"')
     return f'{path}["{quoted}"]'
-
-
-def _open(value: PropertyValue) -> PropertyValue:
-    return value["value"] if is_secret(value) else value
 
 
 def same_value(old: PropertyValue, new: PropertyValue) -> bool:

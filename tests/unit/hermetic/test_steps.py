@@ -128,10 +128,20 @@ def test_a_difference_is_found_whenever_there_is_one_and_reverses(old: dict[str,
 
 
 @given(old=MAPS)
-def test_a_change_of_secretness_alone_is_no_difference(old: dict[str, Any]) -> None:
+def test_secretness_is_a_part_of_a_value_and_hides_what_is_inside(old: dict[str, Any]) -> None:
     hidden = {key: secret(value) for key, value in old.items()}
-    assert compare(old, hidden) == {}
+    assert compare(hidden, hidden) == {}
+    assert set(compare(old, hidden)) == set(compare({}, hidden))
     assert strip_secrets(hidden) == old
+    assert set(compare({"a": secret({"b": 1})}, {"a": secret({"b": 2})})) == {"a"}
+
+
+def test_a_null_is_as_good_as_nothing() -> None:
+    assert compare({"a": None}, {"b": None}) == {}
+    assert {key: each.kind for key, each in compare({"a": None, "b": 1}, {"a": 1, "b": None}).items()} == {
+        "a": "add",
+        "b": "delete",
+    }
 
 
 def test_an_unknown_always_differs_and_true_is_not_one() -> None:
@@ -189,8 +199,62 @@ def test_ignored_members_are_found_in_maps_lists_and_secrets() -> None:
 
 
 def test_a_path_through_a_text_cannot_be_ignored_and_says_so() -> None:
-    with pytest.raises(PathError, match=r"'a\.b' because one or more elements of the path are missing"):
+    with pytest.raises(PathError, match=r'one or more elements of the path are missing: "a\.b"'):
         with_old_values({"a": "text"}, {"a": {"b": 1}}, ["a.b"])
+
+
+def test_what_was_secret_stays_secret_when_its_change_is_ignored() -> None:
+    assert with_old_values({"a": {"b": "new"}}, {"a": secret({"b": "old"})}, ["a.b"]) == {"a": {"b": secret("old")}}
+    assert with_old_values({"a": {"b": "new"}}, {"a": secret({"b": "old"})}, ["a.*"]) == {"a": {"b": secret("old")}}
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "path"),
+    [
+        ([1], [1, 2], "a[1]"),  # an item cannot be added
+        ([1, 2], [1], "a[1]"),  # nor removed
+        ([1], [1, 2], "a[*]"),
+        ([{"x": 1}], [{"x": 1}, {"x": 2}], "a[*].x"),
+        ({"y": {"x": 1}}, {"z": {"x": 1}}, "a.*.x"),
+        ("text", "text", "a[*]"),
+        ({}, {"x": {"y": 1}}, "a.x.y"),
+        ([1], {"x": 1}, "a[0]"),
+    ],
+)
+def test_a_path_that_only_one_of_the_two_has_cannot_be_ignored(new: object, old: object, path: str) -> None:
+    with pytest.raises(PathError):
+        with_old_values({"a": new}, {"a": old}, [path])
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "path", "found"),
+    [
+        ([1], [2], "a[3]", [1]),  # neither has it
+        ([1, 2], [3, 4], "a[*]", [3, 4]),
+        ([{"x": 1, "y": 1}], [{"x": 2, "y": 2}], "a[*].x", [{"x": 2, "y": 1}]),
+        ({"x": 1}, "text", "a.*", {"x": 1}),  # old values of another shape
+        ({"x": 1}, {"y": 2}, "a.x", {}),
+        ({"x": 1}, {"y": 2}, "a.*", {"y": 2}),
+        ("text", "other", "a[0]", "text"),
+    ],
+)
+def test_an_ignored_path_takes_the_old_value_and_nothing_else(
+    new: object, old: object, path: str, found: object
+) -> None:
+    assert with_old_values({"a": new}, {"a": old}, [path]) == {"a": found}
+
+
+def test_an_object_that_is_already_deleted_is_made_anew_whatever_its_difference() -> None:
+    change = change_of(NO_DIFF, unhealthy=False, delete_before_replace=True, pending_replacement=True)
+    assert change is Change.REPLACE_DELETE_FIRST
+    change = change_of(NO_DIFF, unhealthy=False, delete_before_replace=None, pending_replacement=True)
+    assert change is Change.REPLACE
+
+
+@pytest.mark.parametrize(("paths", "replaces"), [(["*"], True), (["#initerror"], True), (["tags"], False), ([], False)])
+def test_an_object_that_failed_to_initialise_counts_as_a_change_of_its_own(paths: list[str], replaces: bool) -> None:
+    assert with_replace_on_changes(NO_DIFF, paths, unhealthy=True).replaces is replaces
+    assert not with_replace_on_changes(NO_DIFF, paths).replaces
 
 
 def test_paths_are_read_as_options_write_them() -> None:
