@@ -168,6 +168,16 @@ def test_the_loss_of_a_manager_is_survived_and_healed(platform: Platform) -> Non
     platform.make("up", "ARGS=--expect-no-changes")
 
 
+def test_machines_that_are_replaced_come_back_as_the_same_nodes_with_their_data(platform: Platform) -> None:
+    nodes = sorted(platform.on("manager-2", "docker node ls --format '{{.Hostname}} {{.ID}}'").split("\n"))
+    platform.settings["network"]["mtu"] = 1400
+    platform.write()
+    assert re.search(r"10 replaced", platform.make("up").stdout)
+    assert sorted(platform.on("manager-2", "docker node ls --format '{{.Hostname}} {{.ID}}'").split("\n")) == nodes
+    wait_for("both applications", lambda: fetch(WEB)[0] == 200 and fetch(BLOG)[0] == 200, 120)
+    assert "Flotilla" in fetch(BLOG)[1]
+
+
 def test_a_killed_engine_loses_nothing(platform: Platform) -> None:
     platform.write(web={"replicas": 2})
     process = subprocess.Popen(
