@@ -168,6 +168,8 @@ class Operation:
         finally:
             server.stop(grace=None).wait()
         self._judge(watch.exit_code)
+        if self._failures.any or self._engine.errors:
+            monitor.keep_former_outputs()
 
     def _follow(self, monitor: ResourceMonitor, watch: "_Watch", planner: Planner, executor: Executor) -> None:
         """Wait until the program has registered everything, or ended, or something failed; then delete what is left."""

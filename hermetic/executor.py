@@ -157,7 +157,8 @@ class Executor:
             new.id, new.outputs = old.id, old.outputs
             new.created, new.modified = old.created, old.modified
             if is_provider_type(new.type):
-                self._registry.use(new)
+                # A provider that sees no difference goes on with the configuration that it has.
+                self._registry.use(replace(new, inputs=old.inputs))
         self._journal.drop(old)
         self._journal.add(new)
 
@@ -355,9 +356,12 @@ class Executor:
         return self._registry.client(state.provider)
 
     def _mark_secrets(self, state: ResourceState) -> None:
-        """Outputs are secret where the program says so, and where the input of that name is."""
+        """Outputs are secret where the program says so, and where the input of that name is; ids never are."""
         leaking = [key for key, value in state.inputs.items() if is_secret(value)]
-        for key in [*state.additional_secret_outputs, *leaking]:
+        wanted = [key for key in state.additional_secret_outputs if key != "id"]
+        if len(wanted) < len(state.additional_secret_outputs):
+            self._listener.message(Severity.WARNING, state.urn, "The 'id' property cannot be made secret")
+        for key in [*wanted, *leaking]:
             if key in state.outputs and not is_secret(state.outputs[key]) and not is_provider_type(state.type):
                 state.outputs = state.outputs | {key: secret(state.outputs[key])}
 

@@ -29,7 +29,7 @@ from hermetic.requests import RequestError, answer_of, goal_of, read_goal_of
 from hermetic.state import ResourceState
 from hermetic.transforms import Transforms
 from hermetic.urns import PROVIDER_PREFIX, ROOT_TYPE, is_provider_type, make_reference, package_of
-from hermetic.values import UNKNOWN, from_struct, secret, to_struct
+from hermetic.values import UNKNOWN, PropertyMap, from_struct, secret, to_struct
 
 SUPPORTED = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
@@ -102,6 +102,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._defaults: dict[tuple[str, str, str], str] = {}
         self._states: dict[str, ResourceState] = {}
         self._goals: dict[str, Goal] = {}
+        self._former_outputs: PropertyMap = {}
         # The program has registered everything; and it may end.
         self.finished = threading.Event()
         self.may_end = threading.Event()
@@ -287,10 +288,20 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             if request.urn in self._failures.urns:
                 return empty_pb2.Empty()
             raise RequestError(f"no resource '{request.urn}' was registered: outputs cannot be added to it")
-        state.outputs = from_struct(request.outputs)
+        outputs = from_struct(request.outputs)
+        if state.type == ROOT_TYPE:
+            self._former_outputs = state.outputs
+        state.outputs = outputs
         self._journal.touch()
         self._listener.outputs_known(state)
         return empty_pb2.Empty()
+
+    def keep_former_outputs(self) -> None:
+        """After a failure nobody knows which outputs of the stack were meant to go: former ones stay."""
+        for state in list(self._states.values()):
+            if state.type == ROOT_TYPE:
+                state.outputs = self._former_outputs | state.outputs
+                self._journal.touch()
 
     def _invoke(self, request: Any) -> resource_pb2.ResourceInvokeResponse:
         if request.packageRef:

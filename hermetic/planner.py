@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from hermetic.events import Listener, Severity, Step
-from hermetic.executor import IMPORTED_FOREVER, Failures, StoppedError, protected_message
+from hermetic.executor import IMPORTED_FOREVER, Failures, protected_message
 from hermetic.goals import Alias, Goal, Plan, PlanError, Targets, unknown_target
 from hermetic.graph import DependencyGraph, needs
 from hermetic.property_paths import PathError, with_old_values
@@ -486,18 +486,35 @@ class Planner:
         """Deletions of what the program did not register, and of old objects of replaced resources."""
         self._refuse_unknown_targets()
         wanted = self._wanted_targets() if self._targets.urns else None
+        held = self._needed_by_failed_ones()
         steps: list[Step] = []
         for state in reversed(self.all_olds):
             if id(state) in self._deleted_first and (state.delete or state.urn in self._registered):
+                continue
+            if id(state) in held:
                 continue
             op = deletion_of(_deletion(state, seen=state.urn in self._seen or state.urn in self.renamed))
             if op is not None and (wanted is None or state.urn in wanted):
                 steps.append(Step(op, state.urn, state))
         return self.prepare_deletions(steps)
 
+    def _needed_by_failed_ones(self) -> set[int]:
+        """Entries that must stay, as what failed stays as it was and needs them."""
+        frontier = [self._olds.get(self._old_names.get(urn, urn)) for urn in self._failures.urns]
+        held: set[int] = set()
+        while frontier:
+            state = frontier.pop()
+            for urn in needs(state) if state is not None else ():
+                needed = self._olds.get(urn)
+                if needed is not None and id(needed) not in held:
+                    held.add(id(needed))
+                    frontier.append(needed)
+        return held
+
     def prepare_deletions(self, steps: list[Step]) -> list[Step]:
         """Note what goes, and have the providers ready that can delete it."""
-        self._refuse_unnamed(steps)
+        if self._refuses_unnamed(steps):
+            return []
         self.deleting.update(step.urn for step in steps)
         for step in steps:
             self._use_old_provider(step.old_state)
@@ -531,10 +548,10 @@ class Planner:
             wanted.update(each.urn for each in self.dependents_to_replace(state))
         return wanted
 
-    def _refuse_unnamed(self, steps: list[Step]) -> None:
+    def _refuses_unnamed(self, steps: list[Step]) -> bool:
         """With targets nothing goes that the user did not name, unless dependents are meant too."""
         if not self._targets.urns or self._targets.with_dependents:
-            return
+            return False
         unnamed = [step.urn for step in steps if not self._targets.names(step.urn)]
         for urn in unnamed:
             self._listener.message(
@@ -544,8 +561,8 @@ class Planner:
             )  # fmt: skip
         if unnamed:
             self._failures.any = True
-        if unnamed and not self._preview:
-            raise StoppedError
+        # A preview shows them all the same.
+        return bool(unnamed) and not self._preview
 
     def _refuse_unknown_targets(self) -> None:
         """A target that is neither in the state nor in the program is a mistake; the others are dealt with."""

@@ -324,6 +324,16 @@ def test_a_protected_resource_survives_a_destroy_that_takes_the_others(stack: St
     assert stack.ids() == ["a-1"]
 
 
+def test_outputs_that_a_failed_update_does_not_name_stay(stack: Stack) -> None:
+    first = THING + "import pulumi\nThing('a', value=1)\npulumi.export('old', 1)\npulumi.export('both', 1)\n"
+    assert stack.up(first).returncode == 0
+    second = "import pulumi\npulumi.export('both', 2)\npulumi.export('new', 2)\n"
+    assert stack.up(second, PROBE_FAIL="delete:a").returncode == 255
+    assert json.loads(stack.run("stack", "output", "--json").stdout) == {"old": 1, "both": 2, "new": 2}
+    assert stack.up(second).returncode == 0
+    assert json.loads(stack.run("stack", "output", "--json").stdout) == {"both": 2, "new": 2}
+
+
 def test_what_goes_with_its_container_needs_no_provider_that_answers(stack: Stack) -> None:
     program = (
         THING

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hermetic.events import Severity
-from hermetic.executor import Failures, StoppedError
+from hermetic.executor import Failures
 from hermetic.goals import Alias, Goal, PlanError, Targets
 from hermetic.planner import Planner
 from hermetic.state import ResourceState
@@ -219,6 +219,13 @@ def test_an_old_object_that_is_still_to_be_deleted_goes_before_what_it_needs_and
     assert plans.planner.plan_deletions() == []
 
 
+def test_what_a_failed_resource_needs_stays() -> None:
+    plans = Plans([_old("x"), _old("a", dependencies=[_urn("x")]), _old("b", dependencies=[_urn("a")]), _old("c")])
+    plans.register("b")
+    plans.failures.urns.add(_urn("b"))
+    assert _shown(plans.planner.plan_deletions()) == [(Op.DELETE, "c")]
+
+
 # -- targets
 def _only(*urns: str, dependents: bool = False) -> Targets:
     return Targets(frozenset(urns), with_dependents=dependents)
@@ -256,8 +263,8 @@ def test_what_stays_needs_its_provider_in_the_program() -> None:
 def test_nothing_unnamed_goes_with_a_target() -> None:
     olds = [_old("a"), _old("b", dependencies=[_urn("a")])]
     plans = Plans(olds, targets=_only(_urn("a")))
-    with pytest.raises(StoppedError):
-        plans.planner.plan_deletions()
+    assert plans.planner.plan_deletions() == []
+    assert plans.failures.any
     assert plans.messages.has(Severity.ERROR, "::b' would be destroyed")
     preview = Plans(olds, targets=_only(_urn("a")), preview=True)
     assert _shown(preview.planner.plan_destroy()) == [(Op.DELETE, "b"), (Op.DELETE, "a")]
