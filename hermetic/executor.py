@@ -10,10 +10,10 @@ from hermetic.graph import deletion_order
 from hermetic.hooks import Hooks
 from hermetic.journal import Journal
 from hermetic.property_paths import PathError, with_old_values
-from hermetic.provider_client import PartialError, PluginError, ProviderClient, ProviderError
+from hermetic.provider_client import PartialError, PluginError, ProviderClient, ProviderError, ReadResult
 from hermetic.registry import ProviderRegistry
 from hermetic.state import ResourceState, timestamp
-from hermetic.steps import Op, settled, with_replace_on_changes
+from hermetic.steps import Diff, Op, settled, with_replace_on_changes
 from hermetic.urns import is_provider_type
 from hermetic.values import UNKNOWN, is_secret, secret
 
@@ -251,17 +251,11 @@ class Executor:
 
     def _read(self, step: Step) -> None:
         new = step.new_state
+        partly: PartialError | None = None
         if new.id == UNKNOWN:
             new.outputs = {}
         else:
-            self._journal.begin(new, "reading")
-            try:
-                found = self._client(new).read(new.urn, new.id, None, new.inputs or None)
-            finally:
-                self._journal.end(new)
-            if found is None:
-                raise ProviderError(f"resource '{new.id}' does not exist")
-            new.id, new.outputs = found.id, found.outputs
+            partly = self._operate(new, "reading", lambda: self._call_read(new))
         new.inputs = {}
         if step.delete_old_later:
             step.old_state.delete = True
@@ -271,6 +265,14 @@ class Executor:
         new.created = new.created or timestamp()
         new.modified = new.modified or new.created
         self._journal.add(new)
+        if partly is not None:
+            raise partly
+
+    def _call_read(self, new: ResourceState) -> None:
+        found = self._client(new).read(new.urn, new.id, None, new.inputs or None)
+        if found is None:
+            raise ProviderError(f"resource '{new.id}' does not exist")
+        new.id, new.outputs = found.id, found.outputs
 
     def _import(self, step: Step) -> None:
         """Take an object over: read it, and see what the program wants to be different."""
@@ -279,6 +281,10 @@ class Executor:
         self._journal.begin(new, "importing")
         try:
             found = client.read(new.urn, new.id, None, None)
+        except PartialError as error:
+            # An object that is not healthy is taken over all the same, and updated at once.
+            new.init_errors = error.reasons
+            found = ReadResult(error.id or new.id, error.inputs, error.outputs)
         finally:
             self._journal.end(new)
         if found is None:
@@ -297,14 +303,14 @@ class Executor:
             found.inputs,
             new.inputs,
         )
-        diff = with_replace_on_changes(diff, new.replace_on_changes)
+        diff = with_replace_on_changes(diff, new.replace_on_changes, unhealthy=bool(new.init_errors))
         if step.delete_old_later:
             step.old_state.delete = True
         wanted = new.inputs
         new.id, new.inputs, new.outputs = found.id, found.inputs, found.outputs
         new.created = new.modified = timestamp()
         self._journal.add(new)
-        if not diff.changes:
+        if not diff.changes and not new.init_errors:
             new.inputs = wanted
             return
         if diff.replaces:
@@ -314,7 +320,7 @@ class Executor:
         imported = replace(new)
         self._journal.add(imported)
         self._journal.drop(new)
-        new.inputs = wanted
+        new.inputs, new.init_errors = wanted, []
         update = Step(Op.UPDATE, new.urn, imported, new, diff)
         self._listener.step_begins(update)
         self._update(update)
@@ -329,7 +335,8 @@ class Executor:
     def _refresh(self, step: Step) -> None:
         """Look at the object; `new` becomes None when it is gone."""
         old = step.old_state
-        if not old.custom or is_provider_type(old.type):
+        # What was deleted and not made again yet has no object to look at.
+        if not old.custom or is_provider_type(old.type) or old.pending_replacement:
             return
         client = self._client(old)
         init_errors: list[str] = []
@@ -346,8 +353,12 @@ class Executor:
         inputs = old.inputs if inputs is None else inputs
         new = replace(old, id=identity, inputs=inputs, outputs=outputs, init_errors=init_errors)
         step.new = new
-        diff = client.diff(new.urn, new.id, new.inputs, new.outputs, old.inputs, old.ignore_changes)
-        step.diff = settled(diff, new.inputs, old.inputs)
+        # Of what others made there are no inputs to compare.
+        unsure = Diff(changes=None)
+        diff = unsure if old.external else client.diff(
+            new.urn, new.id, new.inputs, new.outputs, old.inputs, old.ignore_changes
+        )  # fmt: skip
+        step.diff = settled(diff, new.outputs, old.outputs) if old.external else settled(diff, new.inputs, old.inputs)
         if (new.inputs, new.outputs, new.init_errors) != (old.inputs, old.outputs, old.init_errors):
             new.modified = timestamp()
 

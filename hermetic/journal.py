@@ -129,6 +129,8 @@ def _rename_references(states: list[ResourceState], names: dict[str, str]) -> No
             state.parent = names[state.parent]
         if state.deleted_with in names:
             state.deleted_with = names[state.deleted_with]
+        if any(urn in names for urn in state.replace_with):
+            state.replace_with = [names.get(urn, urn) for urn in state.replace_with]
         if any(urn in names for urn in state.dependencies):
             state.dependencies = [names.get(urn, urn) for urn in state.dependencies]
         for key, urns in state.property_dependencies.items():

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.clouds.cloud import Cloud
 from components.clouds.local.cloud import LocalCloud, LocalCloudArgs
 from components.clouds.local.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.machine import Machine
@@ -13,7 +14,7 @@ from components.services.wordpress import WordPress, WordPressArgs
 from components.swarm.cluster import SwarmCluster, SwarmClusterArgs
 from stacks.load import Inputs
 from stacks.plan import Plan, make_plan
-from stacks.settings import Settings
+from stacks.settings import Settings, WebSettings, WordPressSettings
 
 
 def deploy(inputs: Inputs) -> None:
@@ -26,21 +27,9 @@ def deploy(inputs: Inputs) -> None:
     cluster = SwarmCluster("swarm", _cluster(inputs, plan, cloud))
     routes: list[Route] = []
     if web := settings.services.web:
-        routes.append(
-            Web(
-                "web",
-                WebArgs(
-                    replicas=web.replicas,
-                    port=web.port,
-                    memory=parse_size(web.memory, field="services.web.memory"),
-                    publish_mode=settings.network.publish_mode,
-                    cluster=cluster,
-                    images=cloud.images,
-                ),
-            ).route
-        )
-    if settings.services.wordpress:
-        wordpress = _wordpress(settings, cluster, cloud)
+        routes.append(Web("web", _web(settings, web, cluster, cloud)).route)
+    if blog := settings.services.wordpress:
+        wordpress = WordPress("wordpress", _wordpress(settings, blog, cluster, cloud))
         routes.append(wordpress.route)
         pulumi.export("wordpress_administrator_password", wordpress.administrator_password)
     if routes and settings.network.publish_mode == "host":
@@ -71,7 +60,7 @@ def _cloud(inputs: Inputs, plan: Plan) -> LocalCloudArgs:
     )
 
 
-def _cluster(inputs: Inputs, plan: Plan, cloud: LocalCloud) -> SwarmClusterArgs:
+def _cluster(inputs: Inputs, plan: Plan, cloud: Cloud) -> SwarmClusterArgs:
     settings = inputs.settings
     return SwarmClusterArgs(
         machines=cloud.machines,
@@ -89,22 +78,28 @@ def _cluster(inputs: Inputs, plan: Plan, cloud: LocalCloud) -> SwarmClusterArgs:
     )
 
 
-def _wordpress(settings: Settings, cluster: SwarmCluster, cloud: LocalCloud) -> WordPress:
-    wordpress = settings.services.wordpress
-    assert wordpress is not None
-    return WordPress(
-        "wordpress",
-        WordPressArgs(
-            replicas=wordpress.replicas,
-            port=wordpress.port,
-            title=wordpress.title,
-            memory=parse_size(wordpress.memory, field="services.wordpress.memory"),
-            database_memory=parse_size(wordpress.database_memory, field="services.wordpress.database_memory"),
-            database_node=wordpress.database_node,
-            publish_mode=settings.network.publish_mode,
-            cluster=cluster,
-            images=cloud.images,
-        ),
+def _web(settings: Settings, web: WebSettings, cluster: SwarmCluster, cloud: Cloud) -> WebArgs:
+    return WebArgs(
+        replicas=web.replicas,
+        port=web.port,
+        memory=parse_size(web.memory, field="services.web.memory"),
+        publish_mode=settings.network.publish_mode,
+        cluster=cluster,
+        images=cloud.images,
+    )
+
+
+def _wordpress(settings: Settings, blog: WordPressSettings, cluster: SwarmCluster, cloud: Cloud) -> WordPressArgs:
+    return WordPressArgs(
+        replicas=blog.replicas,
+        port=blog.port,
+        title=blog.title,
+        memory=parse_size(blog.memory, field="services.wordpress.memory"),
+        database_memory=parse_size(blog.database_memory, field="services.wordpress.database_memory"),
+        database_node=blog.database_node,
+        publish_mode=settings.network.publish_mode,
+        cluster=cluster,
+        images=cloud.images,
     )
 
 

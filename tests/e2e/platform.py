@@ -23,11 +23,12 @@ COMMAND_SECONDS = 600
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 _BUILT = ("images.json", "host.json")
+_NOT_COPIED = (".git", ".venv", ".flotilla", ".*_cache", ".hypothesis", "__pycache__", "tests")
 
 
 @dataclass
 class Platform:
-    """A folder with the project's files as git knows them, and the stack `e2e` on ports and addresses of its own, so
+    """A folder with the project's files, and the stack `e2e` on ports and addresses of its own, so
     that a stack `dev` of the user is left alone."""
 
     folder: Path
@@ -36,17 +37,7 @@ class Platform:
     """Everything that `make` printed."""
 
     def __post_init__(self) -> None:
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for name in listed.stdout.split():
-            target = self.folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, target)
+        shutil.copytree(PROJECT, self.folder, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
         (self.folder / ".venv").symlink_to(PROJECT / ".venv")
         work = self.folder / ".flotilla"
         work.mkdir(mode=0o700)

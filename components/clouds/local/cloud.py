@@ -11,6 +11,7 @@ from components.clouds.cloud import Image, ImageSource
 from components.clouds.local.instance import Instance, InstanceArgs
 from components.clouds.local.labels import STACK_LABEL
 from components.clouds.local.network import Network, NetworkArgs
+from components.clouds.local.registry import PORT as REGISTRY_PORT
 from components.clouds.local.registry import Registry, RegistryArgs
 from components.component import Component
 from components.machine import EngineSettings, Machine, MachineSpec, UserData, render_user_data
@@ -116,7 +117,7 @@ class LocalCloud(Component):
             UserData(
                 ssh_public_keys=(args.ssh_public_key,),
                 engine=args.engine,
-                registry_authorities={f"{args.addresses.registry}:5000": authority},
+                registry_authorities={f"{args.addresses.registry}:{REGISTRY_PORT}": authority},
             )
         )
 

@@ -334,6 +334,38 @@ def test_outputs_that_a_failed_update_does_not_name_stay(stack: Stack) -> None:
     assert json.loads(stack.run("stack", "output", "--json").stdout) == {"both": 2, "new": 2}
 
 
+def test_an_unhealthy_object_is_taken_over_and_updated_at_once(stack: Stack) -> None:
+    assert stack.up(THING + "Thing('a', value=1)\n").returncode == 0
+    program = THING + "import pulumi\nThing('a', value=1)\n"
+    program += "Thing('b', value=1, label='a-auto', opts=pulumi.ResourceOptions(import_='a-1'))\n"
+    assert stack.up(program, PROBE_FAIL="read_partial:b").returncode == 0
+    assert stack.calls()[-4:] == ["Read", "Check", "Diff", "Update"]
+
+
+def test_an_unhealthy_object_that_is_only_read_fails_the_run_and_stays_in_the_state(stack: Stack) -> None:
+    assert stack.up(THING + "Thing('a', value=1)\n").returncode == 0
+    program = THING + "Thing('a', value=1)\nThing.get('b', 'a-1')\n"
+    assert errors_of(stack.up(program, PROBE_FAIL="read_partial:b"))
+    resources = stack.state()["resources"]
+    assert isinstance(resources, list)
+    assert [each["initErrors"] for each in resources if "initErrors" in each] == [["scripted partial read of b"]]
+
+
+def test_a_refresh_asks_nothing_of_what_others_made_but_how_it_is(stack: Stack) -> None:
+    assert stack.up(THING + "Thing('a', value=1)\n").returncode == 0
+    assert stack.up(THING + "Thing.get('b', 'a-1')\n", "--target", "**::b").returncode == 0
+    before = len(stack.calls())
+    assert stack.run("refresh", "--yes", "--skip-preview", "--target", "**::b").returncode == 0
+    assert [each for each in stack.calls()[before:] if each in {"Read", "Diff"}] == ["Read"]
+
+
+def test_a_refresh_keeps_what_was_deleted_and_not_made_again(stack: Stack) -> None:
+    assert stack.up(THING + "Thing('a', dbr_key=1)\n").returncode == 0
+    assert stack.up(THING + "Thing('a', dbr_key=2)\n", PROBE_FAIL="create:a").returncode == 255
+    assert stack.run("refresh", "--yes", "--skip-preview").returncode == 0
+    assert stack.ids() == ["a-1"]
+
+
 def test_what_goes_with_its_container_needs_no_provider_that_answers(stack: Stack) -> None:
     program = (
         THING

@@ -93,6 +93,7 @@ def test_a_renamed_resource_is_followed_by_what_refers_to_it() -> None:
     dependent.dependencies = [old.urn]
     dependent.property_dependencies = {"value": [old.urn]}
     dependent.parent = old.urn
+    dependent.replace_with = [old.urn]
     new = _state("new")
     journal = Journal(Deployment(resources=[old, dependent]), None)
     journal.rename(old.urn, new.urn)
@@ -101,6 +102,7 @@ def test_a_renamed_resource_is_followed_by_what_refers_to_it() -> None:
     journal.snapshot()
     assert (dependent.parent, dependent.dependencies) == (new.urn, [new.urn])
     assert dependent.property_dependencies == {"value": [new.urn]}
+    assert dependent.replace_with == [new.urn]
 
 
 def test_a_preview_writes_nothing() -> None:
