@@ -353,14 +353,16 @@ class Executor:
         inputs = old.inputs if inputs is None else inputs
         new = replace(old, id=identity, inputs=inputs, outputs=outputs, init_errors=init_errors)
         step.new = new
-        # Of what others made there are no inputs to compare.
-        unsure = Diff(changes=None)
-        diff = unsure if old.external else client.diff(
-            new.urn, new.id, new.inputs, new.outputs, old.inputs, old.ignore_changes
-        )  # fmt: skip
-        step.diff = settled(diff, new.outputs, old.outputs) if old.external else settled(diff, new.inputs, old.inputs)
+        step.diff = self._drift(client, old, new)
         if (new.inputs, new.outputs, new.init_errors) != (old.inputs, old.outputs, old.init_errors):
             new.modified = timestamp()
+
+    def _drift(self, client: ProviderClient, old: ResourceState, new: ResourceState) -> Diff:
+        """What an update would undo; an object that others made has no inputs, only outputs to compare."""
+        if old.external:
+            return settled(Diff(changes=None), new.outputs, old.outputs)
+        diff = client.diff(new.urn, new.id, new.inputs, new.outputs, old.inputs, old.ignore_changes)
+        return settled(diff, new.inputs, old.inputs)
 
     # -- what steps share
     def _client(self, state: ResourceState) -> ProviderClient:
