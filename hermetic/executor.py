@@ -373,7 +373,9 @@ class Executor:
         leaking = [key for key, value in state.inputs.items() if is_secret(value)]
         wanted = [key for key in state.additional_secret_outputs if key != "id"]
         if len(wanted) < len(state.additional_secret_outputs):
-            self._listener.message(Severity.WARNING, state.urn, "The 'id' property cannot be made secret")
+            self._listener.message(
+                Severity.WARNING, state.urn, "additional_secret_outputs names id: ids are never secret"
+            )
         for key in [*wanted, *leaking]:
             if key in state.outputs and not is_secret(state.outputs[key]) and not is_provider_type(state.type):
                 state.outputs = state.outputs | {key: secret(state.outputs[key])}

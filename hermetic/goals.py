@@ -89,8 +89,8 @@ class Targets:
 
 def unknown_target(target: str) -> str:
     """What to say of a target that is nowhere."""
-    forgotten = "" if "$" in target else " Did you forget to escape $ in your shell?"
-    return f"Target '{target}' could not be found in the stack.{forgotten}"
+    hint = "" if "$" in target else " (a $ in it must be quoted, or the shell takes it away)"
+    return f"--target '{target}' is neither in the state nor in the program{hint}"
 
 
 def _matches(pattern: str, urn: str) -> bool:

@@ -53,8 +53,8 @@ def with_old_values(news: PropertyMap, olds: PropertyMap, ignored: list[str]) ->
             missing.append(text)
     if missing:
         raise PathError(
-            "cannot ignore changes to the following properties because one or more elements of the path are missing: "
-            f"{', '.join(json.dumps(text) for text in missing)}; set them in the program, or shorten the paths"
+            f"ignore_changes names {', '.join(json.dumps(text) for text in missing)}, of which a part is missing in the "
+            "program or in the state: set it in the program, or shorten the path"
         )
     return result
 
