@@ -90,7 +90,7 @@ class Targets:
 def unknown_target(target: str) -> str:
     """What to say of a target that is nowhere."""
     hint = "" if "$" in target else " (a $ in it must be quoted, or the shell takes it away)"
-    return f"--target '{target}' is neither in the state nor in the program{hint}"
+    return f"--target '{target}' could not be found in the stack{hint}"
 
 
 def _matches(pattern: str, urn: str) -> bool:

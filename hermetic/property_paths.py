@@ -53,8 +53,8 @@ def with_old_values(news: PropertyMap, olds: PropertyMap, ignored: list[str]) ->
             missing.append(text)
     if missing:
         raise PathError(
-            f"ignore_changes names {', '.join(json.dumps(text) for text in missing)}, of which a part is missing in "
-            "the program or in the state: set it in the program, or shorten the path"
+            f"ignore_changes names {', '.join(json.dumps(text) for text in missing)}, but one or more elements "
+            "of the path are missing in the program or in the state: set it in the program, or shorten the path"
         )
     return result
 

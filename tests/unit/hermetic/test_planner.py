@@ -276,7 +276,7 @@ def test_nothing_unnamed_goes_with_a_target() -> None:
 def test_a_target_that_is_nowhere_fails_the_run_and_the_others_are_dealt_with() -> None:
     plans = Plans([_old("a")], targets=_only(_urn("a"), _urn("nowhere")))
     assert _shown(plans.planner.plan_destroy()) == [(Op.DELETE, "a")]
-    assert plans.messages.has(Severity.ERROR, "::nowhere' is neither in the state nor in the program (a $")
+    assert plans.messages.has(Severity.ERROR, "::nowhere' could not be found in the stack (a $")
     assert plans.failures.any
 
 

@@ -199,7 +199,9 @@ def test_ignored_members_are_found_in_maps_lists_and_secrets() -> None:
 
 
 def test_a_path_through_a_text_cannot_be_ignored_and_says_so() -> None:
-    with pytest.raises(PathError, match=r'ignore_changes names "a\.b", of which a part is missing'):
+    with pytest.raises(
+        PathError, match=r'ignore_changes names "a\.b", but one or more elements of the path are missing'
+    ):
         with_old_values({"a": "text"}, {"a": {"b": 1}}, ["a.b"])
 
 
