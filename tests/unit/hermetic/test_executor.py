@@ -338,8 +338,10 @@ def test_an_unhealthy_object_is_taken_over_and_updated_at_once(stack: Stack) -> 
     assert stack.up(THING + "Thing('a', value=1)\n").returncode == 0
     program = THING + "import pulumi\nThing('a', value=1)\n"
     program += "Thing('b', value=1, label='a-auto', opts=pulumi.ResourceOptions(import_='a-1'))\n"
+    before = len(stack.calls())
     assert stack.up(program, PROBE_FAIL="read_partial:b").returncode == 0
-    assert stack.calls()[-4:] == ["Read", "Check", "Diff", "Update"]
+    # Calls for `a` may come anywhere among them.
+    assert [each for each in stack.calls()[before:] if each in {"Read", "Update", "Create"}] == ["Read", "Update"]
 
 
 def test_an_unhealthy_object_that_is_only_read_fails_the_run_and_stays_in_the_state(stack: Stack) -> None:
