@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from components.swarm.endpoint import known_hosts_name, ssh_arguments
 from stacks.load import PROJECT_FOLDER
 
 
@@ -23,6 +24,15 @@ class Node:
     user: str
     host_key: str
     private_address: str
+
+    @property
+    def url(self) -> str:
+        """The way in: `ssh://root@127.0.0.1:2211`."""
+        return f"ssh://{self.user}@{self.address}:{self.port}"
+
+    def ssh_options(self, identity_file: str) -> list[str]:
+        """Words for ssh's command line: this identity and the host key that the stack knows, nothing else."""
+        return ssh_arguments(identity_file, known_hosts_name(self.url), self.host_key)
 
 
 def read_outputs(engine: str, stack: str) -> dict[str, Any]:

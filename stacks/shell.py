@@ -4,16 +4,13 @@ import argparse
 import os
 import sys
 
-from components.swarm.endpoint import known_hosts_name, ssh_arguments
 from stacks.load import PROJECT_FOLDER
 from stacks.outputs import Node, StackError, nodes, read_outputs
 
 
 def ssh_command(node: Node, identity_file: str) -> list[str]:
     """The words of the `ssh` command that leads to the node."""
-    known_as = known_hosts_name(f"ssh://{node.user}@{node.address}:{node.port}")
-    options = ssh_arguments(identity_file, known_as, node.host_key)
-    return ["ssh", *options, "-p", str(node.port), f"{node.user}@{node.address}"]
+    return ["ssh", *node.ssh_options(identity_file), "-p", str(node.port), f"{node.user}@{node.address}"]
 
 
 def find(machines: list[Node], name: str) -> Node:

@@ -10,7 +10,6 @@ import docker.errors
 from rich.console import Console
 from rich.table import Table
 
-from components.swarm.endpoint import known_hosts_name, ssh_arguments
 from plugins.swarm.ssh import SshError, connect_docker
 from stacks.load import PROJECT_FOLDER
 from stacks.outputs import Node, StackError, nodes, read_outputs
@@ -50,10 +49,8 @@ def _ask(machines: list[Node], identity_file: str) -> tuple[list[Any], list[Any]
     for node in machines:
         if node.role != "manager":
             continue
-        known_as = known_hosts_name(f"ssh://{node.user}@{node.address}:{node.port}")
-        options = ssh_arguments(identity_file, known_as, node.host_key)
         try:
-            with connect_docker(f"ssh://{node.user}@{node.address}:{node.port}", options) as tunnel:
+            with connect_docker(node.url, node.ssh_options(identity_file)) as tunnel:
                 return tunnel.client.nodes(), tunnel.client.services(), tunnel.client.tasks()
         except (SshError, docker.errors.DockerException) as error:
             failures.append(f"{node.name}: {error}")
