@@ -113,13 +113,15 @@ class Machine:
     """What a cloud gives to the swarm.
 
     `private_address` is fixed in the plan and outlives the machine; `identity` is the id of what runs behind it, and
-    changes when the machine is replaced.
+    changes when the machine is replaced. `keeps_state` says whether Docker's own data outlives the machine: where it
+    does not, a machine that is replaced leaves the swarm and joins it as a new node.
     """
 
     spec: MachineSpec
     private_address: str
     identity: pulumi.Input[str]
     endpoint: SshEndpoint
+    keeps_state: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +195,8 @@ class UserData:
     """What the user data of machines is made of.
 
     `registry_authorities` maps `address:port` of a registry to the PEM of the authority that its certificate is from.
-    `host_name` is only for clouds whose metadata does not give a machine its node's name.
+    `host_name` is only for clouds whose metadata does not give a machine its node's name. `packages`, `files` (content
+    by path) and `commands` (run last, as root) are what a machine with a task beside the swarm needs more.
     """
 
     ssh_public_keys: tuple[str, ...]
@@ -201,6 +204,9 @@ class UserData:
     registry_authorities: Mapping[str, str] = field(default_factory=dict[str, str])
     user: str = _ROOT
     host_name: str | None = None
+    packages: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.ssh_public_keys:
@@ -267,9 +273,9 @@ def render_user_data(data: UserData) -> str:
         # Without the package `locales`, setting one fails, and cloud-init would end in an error. As a text, since
         # that is all that cloud-init's schema allows here.
         "locale": "false",
-        **_packages(data.engine.package),
+        **_packages(data),
         "write_files": [_file(path, content) for path, content in _files(data).items()],
-        "runcmd": _commands(data.engine.package),
+        "runcmd": [*_commands(data.engine.package), *data.commands],
     }
     text = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
     if _PRIVATE.search(text):
@@ -296,10 +302,10 @@ def _login(data: UserData) -> dict[str, Any]:
     }
 
 
-def _packages(package: EnginePackage | None) -> dict[str, Any]:
-    if package is None:
-        return {}
-    return {"package_update": True, "package_upgrade": False, "packages": [package.name]}
+def _packages(data: UserData) -> dict[str, Any]:
+    engine = data.engine.package
+    names = [*([engine.name] if engine else []), *data.packages]
+    return {"package_update": True, "package_upgrade": False, "packages": names} if names else {}
 
 
 def _files(data: UserData) -> dict[str, str]:
@@ -313,7 +319,7 @@ def _files(data: UserData) -> dict[str, str]:
     files[DAEMON_FILE] = json.dumps(data.engine.daemon(), indent=2, sort_keys=True) + "\n"
     for registry, authority in sorted(data.registry_authorities.items()):
         files[f"{CERTIFICATE_FOLDER}/{registry}/ca.crt"] = authority.strip() + "\n"
-    return files
+    return {**files, **data.files}
 
 
 def _apt_pin(package: EnginePackage) -> str:

@@ -1,7 +1,8 @@
 """From Pulumi's configuration and the project's files to checked values: the only place that reads either."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
 from stacks.errors import SettingsError, describe
+from stacks.plan import images_of_products
 from stacks.settings import Settings
 
 Content = TypeVar("Content", bound=BaseModel)
@@ -22,14 +24,17 @@ WORK_FOLDER = ".flotilla"
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Everything that a stack is made of, read once."""
+    """Everything that a stack is made of, read once. `images` and `capabilities` are the local cloud's; on the others
+    `service_images` are in the registry of the settings, whose authority's PEM is `registry_authority`."""
 
     stack: str
     settings: Settings
     ssh_public_key: str
     identity_file: str
-    images: LocalImages
-    capabilities: tuple[str, ...]
+    images: LocalImages | None = None
+    capabilities: tuple[str, ...] = ()
+    service_images: Mapping[str, Image] = field(default_factory=dict[str, Image])
+    registry_authority: str | None = None
 
 
 class _BuiltImage(BaseModel):
@@ -59,14 +64,19 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
     """Settings and files of the stack; SettingsError in one line when something is missing or wrong."""
     settings = read_settings()
     identity_file = folder / settings.ssh.identity_file
-    host = _read(folder, "host.json", _Host)
-    return Inputs(
+    inputs = Inputs(
         stack=stack,
         settings=settings,
         ssh_public_key=_public_key(identity_file, settings.ssh.identity_file),
         identity_file=str(identity_file),
-        images=_images(folder, host),
-        capabilities=host.capabilities,
+    )
+    if settings.cloud == "local":
+        host = _read(folder, "host.json", _Host)
+        return replace(inputs, images=_images(folder, host), capabilities=host.capabilities)
+    return replace(
+        inputs,
+        service_images=_pushed_images(folder, settings, preview=pulumi.runtime.is_dry_run()),
+        registry_authority=_authority(folder, settings),
     )
 
 
@@ -125,6 +135,35 @@ def _public_key(identity_file: Path, setting: str) -> str:
         raise SettingsError(
             f"ssh.identity_file is {setting}: there is no public key {path.name} beside it; "
             "run `make identity`, or name a key pair that exists"
+        ) from None
+
+
+def _pushed_images(folder: Path, settings: Settings, *, preview: bool) -> dict[str, Image]:
+    """The built images as the registry of the settings has them.
+
+    A preview before anything was built does not know their digests, and says so; an update needs them.
+    """
+    names = {name for images in images_of_products(settings).values() for name in images if name not in settings.images}
+    digests: dict[str, str] = {}
+    if names and not (preview and not (folder / WORK_FOLDER / "images.json").exists()):
+        built = _read(folder, "images.json", _BuiltImages)
+        digests = {name: image.digest for name, image in built.services.items()}
+    architecture = settings.aws.image.architecture if settings.cloud == "aws" else "amd64"
+    return {
+        name: Image(repository=name, digest=digests.get(name), architecture=architecture)
+        for name in {*names, *settings.images}
+    }
+
+
+def _authority(folder: Path, settings: Settings) -> str | None:
+    name = settings.registry.authority_file
+    if name is None:
+        return None
+    try:
+        return (folder / name).read_text()
+    except OSError as error:
+        raise SettingsError(
+            f"registry.authority_file is '{name}': {error.strerror}; name a PEM file, relative to the project folder"
         ) from None
 
 

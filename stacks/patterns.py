@@ -5,6 +5,14 @@ IMAGE_BY_DIGEST = r"^[^@\s]+@sha256:[0-9a-f]{64}$"
 DOCKER_HOST = r"^(unix|tcp|ssh)://.+"
 IPV4_ADDRESS = r"^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)$"
 NOT_EMPTY = r"\S"
+VOLUME_NAME = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
+TYPE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+ZONE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
+REGION = r"^[a-z]{2}(-[a-z]+)+-[1-9]$"
+PARAMETER_NAME = r"^/[A-Za-z0-9_./-]+$"
+AMI = r"^ami-[0-9a-f]{8}([0-9a-f]{9})?$"
+USER_NAME = r"^[a-z_][a-z0-9_-]{0,31}$"
+REGISTRY_ADDRESS = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$"
 
 EXAMPLES = {
     NODE_NAME: "use a node's name, such as manager-1 or worker-2",
@@ -12,4 +20,12 @@ EXAMPLES = {
     DOCKER_HOST: "use unix:///path, tcp://address:port or ssh://user@address",
     IPV4_ADDRESS: "use an IPv4 address, such as 127.0.0.1",
     NOT_EMPTY: "use some text",
+    VOLUME_NAME: "use up to 32 small letters, digits and - between them, such as spark",
+    TYPE_NAME: "use the name of a type, such as t3.medium or m1.small",
+    ZONE_NAME: "use the name of an availability zone, such as us-east-1a or nova",
+    REGION: "use a region, such as us-east-1 or eu-central-1",
+    PARAMETER_NAME: "use the full name of a parameter, which begins with /",
+    AMI: "use ami- and 8 or 17 hexadecimal digits",
+    USER_NAME: "use the name of a user, such as admin",
+    REGISTRY_ADDRESS: "use host or host:port, without https:// before it",
 }

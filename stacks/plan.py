@@ -1,39 +1,51 @@
 """From settings to a checked plan: names, addresses, machines. Whatever cannot work is refused here, before any
 resource exists."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from components.machine import EngineSettings, MachineSpec
-from components.naming import MANAGER, WORKER, Role, node_names, stack_prefix
+from components.machine import EnginePackage, EngineSettings, MachineSpec
+from components.naming import MANAGER, WORKER, Role, node_names, parse_node_name, stack_prefix
 from components.plan.addresses import AddressPlan, check_nodes_fit, check_overlay_capacity, host_number, plan_addresses
 from components.plan.errors import PlanError
+from components.plan.machine_types import EC2_TYPES, MachineType
 from components.plan.placement import Demand, PlanNode, check_local_volume, check_memory, check_placement
 from components.plan.ports import (
+    SSH,
     HostPort,
     Publication,
+    Rule,
     check_data_path_port,
     check_host_ports,
-    check_publications,
+    port_table,
 )
 from components.plan.quorum import check_manager_count
 from components.plan.sizes import parse_size
 from components.services.haproxy import HEALTH_PORT
+from components.storage.volume import VolumeSpec
 from stacks.errors import SettingsError
-from stacks.settings import MachineGroup, Settings
+from stacks.rented import MOST_EXPLICIT_WORKERS, RentedPlan, block_volume, plan_rented, whole_gib
+from stacks.settings import MachineGroup, Settings, VolumeSettings
 
 PROJECT = "flotilla"
 LOCAL_ZONE = "local"
+DEFAULT_MTU = 1500
+DATABASE_VOLUME = "wordpress-database"
+_LOCAL_MEMORY: Mapping[Role, str] = {"manager": "1g", "worker": "2g"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What the settings come to. `warnings` are for the user to read; nothing in them stops an update."""
+    """What the settings come to. `rented` is None on the local cloud; `warnings` are for the user to read; nothing in
+    them stops an update."""
 
     prefix: str
     specs: tuple[MachineSpec, ...]
     addresses: AddressPlan
     engine: EngineSettings
+    volumes: tuple[VolumeSpec, ...]
+    rules: tuple[Rule, ...]
+    rented: RentedPlan | None
     warnings: tuple[str, ...]
 
 
@@ -48,52 +60,103 @@ def make_plan(stack: str, settings: Settings) -> Plan:
 def _plan(stack: str, settings: Settings) -> Plan:
     warnings = check_manager_count(settings.managers.count)
     addresses = _addresses(settings)
-    specs = tuple(_specs(settings))
+    rented = None if settings.cloud == "local" else plan_rented(settings, addresses)
+    if rented is None:
+        check_nodes_fit(addresses, _names(settings))
+        _check_local(settings)
+    specs = tuple(_specs(settings, rented))
     _check_nodes(settings, specs)
-    _check_ports(settings, specs)
+    rules = _check_ports(settings, specs)
     _check_services(settings, addresses, specs)
     return Plan(
         prefix=stack_prefix(PROJECT, stack),
         specs=specs,
         addresses=addresses,
-        engine=EngineSettings.of(addresses, mtu=settings.network.mtu),
-        warnings=warnings,
+        engine=_engine(settings, addresses),
+        volumes=tuple(_volumes(settings, specs)),
+        rules=rules,
+        rented=rented,
+        warnings=(*warnings, *(rented.warnings if rented else ())),
     )
 
 
 def _addresses(settings: Settings) -> AddressPlan:
     network = settings.network
-    addresses = plan_addresses(
-        machines=network.machines,
+    return plan_addresses(
+        machines=network.machines or ("10.60.0.0/24" if settings.cloud == "local" else "10.60.0.0/16"),
         overlays=network.overlays,
         overlay_prefix=network.overlay_prefix,
         bridges=network.bridges,
+        reserved=network.reserved,
     )
-    check_nodes_fit(addresses, _names(settings))
-    return addresses
+
+
+def _engine(settings: Settings, addresses: AddressPlan) -> EngineSettings:
+    image = {"aws": settings.aws.image, "openstack": settings.openstack.image}.get(settings.cloud)
+    package = EnginePackage() if image is not None and image.engine == "install" else None
+    # On OpenStack the network itself says what it carries, unless the settings do.
+    mtu = settings.network.mtu or (None if settings.cloud == "openstack" else DEFAULT_MTU)
+    return EngineSettings.of(addresses, mtu=mtu, package=package)
 
 
 def _names(settings: Settings) -> tuple[str, ...]:
-    return (*node_names(MANAGER, settings.managers.count), *node_names(WORKER, settings.workers.count))
+    """Machines of the plan; those of a pool have names of their own."""
+    workers = 0 if settings.workers.pool else settings.workers.count
+    return (*node_names(MANAGER, settings.managers.count), *node_names(WORKER, workers))
 
 
-def _specs(settings: Settings) -> Iterator[MachineSpec]:
-    groups: tuple[tuple[Role, int, MachineGroup], ...] = (
-        (MANAGER, settings.managers.count, settings.managers),
-        (WORKER, settings.workers.count, settings.workers),
-    )
-    for role, count, group in groups:
-        memory = parse_size(group.memory, field=f"{role}s.memory")
-        for name in node_names(role, count):
-            own = settings.nodes.get(name)
-            yield MachineSpec(
-                name=name,
-                role=role,
-                zone=LOCAL_ZONE,
-                cpus=group.cpus,
-                memory_bytes=memory,
-                labels={**group.labels, **(own.labels if own else {})},
+def _specs(settings: Settings, rented: RentedPlan | None) -> Iterator[MachineSpec]:
+    groups: dict[str, MachineGroup] = {MANAGER: settings.managers, WORKER: settings.workers}
+    for name in _names(settings):
+        role, _ = parse_node_name(name)
+        group, own = groups[role], settings.nodes.get(name)
+        kind = rented.types[role] if rented else _local_machine(group, role)
+        yield MachineSpec(
+            name=name,
+            role=role,
+            zone=rented.zone_of[name] if rented else LOCAL_ZONE,
+            cpus=kind.cpus,
+            memory_bytes=kind.memory_bytes,
+            labels={**group.labels, **(own.labels if own else {})},
+        )
+
+
+def _local_machine(group: MachineGroup, role: Role) -> MachineType:
+    memory = parse_size(group.memory or _LOCAL_MEMORY[role], field=f"{role}s.memory")
+    return MachineType(name="container", cpus=group.cpus or 1.0, memory_bytes=memory)
+
+
+def _check_local(settings: Settings) -> None:
+    """What only rented machines have is refused, not passed over."""
+    if settings.workers.pool:
+        raise PlanError(
+            field="workers.pool",
+            value=True,
+            problem="cloud local has no machines that join by themselves",
+            fix="leave it out, or use cloud aws",
+        )
+    if settings.workers.count > MOST_EXPLICIT_WORKERS:
+        raise PlanError(
+            field="workers.count",
+            value=settings.workers.count,
+            problem="more machines than one computer holds",
+            fix=f"use at most {MOST_EXPLICIT_WORKERS}",
+        )
+    for field, kind in (("managers", settings.managers.type), ("workers", settings.workers.type)):
+        if kind is not None:
+            raise PlanError(
+                field=f"{field}.type",
+                value=kind,
+                problem="machines of cloud local have no type",
+                fix=f"say {field}.cpus and {field}.memory",
             )
+    if settings.load_balancer.kind not in (None, "haproxy"):
+        raise PlanError(
+            field="load_balancer.kind",
+            value=settings.load_balancer.kind,
+            problem="cloud local has HAProxy alone",
+            fix="leave it out",
+        )
 
 
 def _check_nodes(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
@@ -108,8 +171,8 @@ def _check_nodes(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
             )
 
 
-def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
-    """Ports on the nodes, and the same ports of the load balancer and of SSH on the user's computer."""
+def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> tuple[Rule, ...]:
+    """The port table, checked: ports on the nodes, and on the local cloud those on the user's computer too."""
     check_data_path_port(settings.swarm.data_path_port)
     published = published_ports(settings)
     for name, port in published.items():
@@ -117,10 +180,33 @@ def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
             raise PlanError(
                 field=f"services.{name}.port", value=port, problem="HAProxy's own health port", fix="use another port"
             )
-    check_publications(
-        [Publication(service=name, port=port) for name, port in published.items()],
+    balancer = settings.load_balancer
+    if settings.cloud != "local" and balancer.kind == "haproxy":
+        _check_statistics_port(balancer.statistics_port, published)
+    table = port_table(
         data_path_port=settings.swarm.data_path_port,
+        flocker=settings.storage.flocker_control,
+        publications=[Publication(service=name, port=port) for name, port in published.items()],
+        access=settings.ssh.access,
+        statistics_port=balancer.statistics_port if balancer.kind == "haproxy" else None,
     )
+    if settings.cloud == "local":
+        _check_host_ports(settings, specs, published)
+    return table
+
+
+def _check_statistics_port(port: int, published: dict[str, int]) -> None:
+    taken = {SSH: "SSH", HEALTH_PORT: "HAProxy's own health port", **{p: f"service {n}" for n, p in published.items()}}
+    if port in taken:
+        raise PlanError(
+            field="load_balancer.statistics_port",
+            value=port,
+            problem=f"{taken[port]} has this port on that machine",
+            fix="use another port",
+        )
+
+
+def _check_host_ports(settings: Settings, specs: tuple[MachineSpec, ...], published: dict[str, int]) -> None:
     balancer = settings.load_balancer
     check_host_ports(
         [
@@ -147,7 +233,9 @@ def published_ports(settings: Settings) -> dict[str, int]:
 
 
 def _check_services(settings: Settings, addresses: AddressPlan, specs: tuple[MachineSpec, ...]) -> None:
-    nodes = [_plan_node(settings, spec) for spec in specs]
+    _check_publish_mode(settings)
+    _check_images(settings)
+    nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings)]
     if web := settings.services.web:
         check_memory(parse_size(web.memory, field="services.web.memory"), field="services.web.memory")
         check_placement(Demand(service="web", replicas=web.replicas), nodes)
@@ -156,10 +244,113 @@ def _check_services(settings: Settings, addresses: AddressPlan, specs: tuple[Mac
         for field in ("memory", "database_memory"):
             name = f"services.wordpress.{field}"
             check_memory(parse_size(getattr(wordpress, field), field=name), field=name)
-        _check_database_node(wordpress.database_node, nodes)
+        _check_database_node(wordpress.database_node, [node for node in nodes if node.name in _names(settings)])
         demand = Demand(service="wordpress", replicas=wordpress.replicas, constraints=("node.role != manager",))
         check_placement(demand, nodes)
         _check_overlay(settings, addresses, "wordpress", wordpress.replicas + 1)
+
+
+def _check_publish_mode(settings: Settings) -> None:
+    network = settings.network
+    if settings.cloud == "openstack" and network.publish_mode == "ingress" and (network.mtu or 0) < DEFAULT_MTU:
+        raise PlanError(
+            field="network.publish_mode",
+            value="ingress",
+            problem=f"Docker makes the ingress network for {DEFAULT_MTU} bytes, and OpenStack's networks often carry less",
+            fix=f"use host, or say network.mtu: {DEFAULT_MTU} where the network carries that",
+        )
+
+
+def _check_images(settings: Settings) -> None:
+    """On the local cloud the built images are there; elsewhere the nodes need a registry that they reach."""
+    if settings.cloud == "local" or settings.registry.address is not None:
+        return
+    for product, images in images_of_products(settings).items():
+        for image in images:
+            if image not in settings.images:
+                raise PlanError(
+                    field="registry.address",
+                    value=None,
+                    problem=f"the nodes have no registry to pull {image} from, which {product} runs",
+                    fix=f"name a registry that holds the built images, or images.{image} by digest, or leave "
+                    f"{product} out (null)",
+                )
+
+
+def images_of_products(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The images that each product of the stack runs."""
+    services = settings.services
+    products: dict[str, tuple[str, ...]] = {}
+    if services.web:
+        products["services.web"] = ("nginx",)
+    if services.wordpress:
+        products["services.wordpress"] = ("mariadb", "wordpress")
+    if products and settings.network.publish_mode == "host":
+        products["network.publish_mode host"] = ("haproxy",)
+    return products
+
+
+def _pool_nodes(settings: Settings) -> list[PlanNode]:
+    """A pool's machines as far as they are known: all alike, with names that no constraint can say."""
+    workers = settings.workers
+    if not workers.pool:
+        return []
+    kind = EC2_TYPES.get(workers.type or "t3.medium")
+    return [
+        PlanNode(
+            name=f"pool-{number}",
+            role=WORKER,
+            cpus=workers.cpus or (kind.cpus if kind else 1),
+            memory_bytes=kind.memory_bytes if kind else parse_size(workers.memory or "1g", field="workers.memory"),
+        )
+        for number in range(workers.count)
+    ]
+
+
+def _volumes(settings: Settings, specs: tuple[MachineSpec, ...]) -> Iterator[VolumeSpec]:
+    """Declared volumes and those of products, by name: the order in the file means nothing."""
+    for name, volume in sorted(_declared_volumes(settings).items()):
+        field = f"volumes.{name}"
+        zones = {spec.name: spec.zone for spec in specs}
+        if volume.node not in zones:
+            raise PlanError(
+                field=f"{field}.node",
+                value=volume.node,
+                problem="the stack has no such machine",
+                fix=f"use one of {_listed(list(zones))}",
+            )
+        if volume.zone is not None and volume.zone != zones[volume.node]:
+            raise PlanError(
+                field=f"{field}.zone",
+                value=volume.zone,
+                problem=f"its node {volume.node} is in {zones[volume.node]}, and a volume is attached in its zone alone",
+                fix=f"use {zones[volume.node]}, or a node in {volume.zone}",
+            )
+        size = whole_gib(volume.size, field=f"{field}.size")
+        yield VolumeSpec(
+            name=name,
+            node=volume.node,
+            zone=zones[volume.node],
+            size_gib=size,
+            profile=volume.profile,
+            ebs=block_volume(settings, volume, size, field=field),
+        )
+
+
+def _declared_volumes(settings: Settings) -> dict[str, VolumeSettings]:
+    volumes = dict(settings.volumes)
+    if DATABASE_VOLUME in volumes:
+        raise PlanError(
+            field=f"volumes.{DATABASE_VOLUME}",
+            value=volumes[DATABASE_VOLUME].model_dump(exclude_defaults=True),
+            problem="WordPress has a volume of this name",
+            fix="use services.wordpress.database_node, database_size and database_profile, or another name",
+        )
+    if wordpress := settings.services.wordpress:
+        volumes[DATABASE_VOLUME] = VolumeSettings(
+            node=wordpress.database_node, size=wordpress.database_size, profile=wordpress.database_profile
+        )
+    return volumes
 
 
 def _check_database_node(name: str, nodes: list[PlanNode]) -> None:

@@ -1,56 +1,47 @@
 """The vocabulary of a stack file: every setting with its type, bounds and default, checked offline before any resource
 exists. `python -m stacks.schema` renders it as the JSON schema that editors use."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from components.plan.addresses import parse_network
-from components.plan.durations import shortest
-from components.plan.sizes import parse_size
+from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, ProfileSet
 from stacks import patterns
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-Replicas = Annotated[int, Field(ge=0, le=10_000)]
-
-
-def _network(text: str) -> str:
-    """A CIDR without host bits, as written (`10.60.0.0/24`)."""
-    parse_network(text, field="")
-    return text
-
-
-def _size(text: str) -> str:
-    parse_size(text, field="")
-    return text
-
-
-def _duration(text: str) -> str:
-    return shortest(text, field="")
-
-
-Cidr = Annotated[str, AfterValidator(_network)]
-Size = Annotated[str, AfterValidator(_size), Field(examples=["512m", "2g"])]
-Duration = Annotated[str, AfterValidator(_duration), Field(examples=["10s", "2160h"])]
-NodeName = Annotated[str, Field(pattern=patterns.NODE_NAME)]
-ImageReference = Annotated[str, Field(pattern=patterns.IMAGE_BY_DIGEST)]
-Labels = dict[str, str]
-
-
-class Section(BaseModel):
-    """A part of the settings: frozen, and a key that it does not know is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+from stacks.cloud_settings import AwsSettings, OpenstackSettings
+from stacks.section import (
+    AdminCidr,
+    Cidr,
+    Duration,
+    ImageReference,
+    Labels,
+    NodeName,
+    Port,
+    Replicas,
+    Section,
+    Size,
+    VolumeName,
+)
 
 
 class NetworkSettings(Section):
     """Addresses of the machines, of the overlay networks and of the bridges inside the machines."""
 
-    machines: Cidr = Field(default="10.60.0.0/24", description="Network of the machines.")
+    machines: Cidr | None = Field(
+        default=None,
+        description="Network of the machines: 10.60.0.0/24 on the local cloud, 10.60.0.0/16 on the others.",
+    )
     overlays: Cidr = Field(default="10.128.0.0/12", description="Pool that the swarm cuts its overlay networks from.")
     overlay_prefix: int = Field(default=24, ge=16, le=29, description="Prefix length of each overlay network.")
     bridges: Cidr = Field(default="172.30.0.0/16", description="Pool of the bridge networks inside each machine.")
-    mtu: int = Field(default=1500, ge=1280, le=9216, description="MTU of the network under the machines, in bytes.")
+    mtu: int | None = Field(
+        default=None,
+        ge=1280,
+        le=9216,
+        description="MTU of the network under the machines, in bytes: 1500, on OpenStack what its network says.",
+    )
+    reserved: dict[str, Cidr] = Field(
+        default_factory=dict, description="Other networks that machines have to reach (a peering, a VPN), by name."
+    )
     publish_mode: Literal["host", "ingress"] = Field(
         default="host",
         description=(
@@ -73,10 +64,15 @@ class SwarmSettings(Section):
 
 
 class MachineGroup(Section):
-    """Size of each machine of a role."""
+    """Size of each machine of a role. On the local cloud `cpus` and `memory` are given to it; on the others `type`
+    brings them, and they are said only for a type that is not known here."""
 
-    cpus: float = Field(default=1.0, ge=0.1, le=256, description="CPUs of each machine.")
-    memory: Size = Field(default="1g", description="Memory of each machine.")
+    type: str | None = Field(
+        default=None, pattern=patterns.TYPE_NAME, description="EC2 instance type or Nova flavour (not local)."
+    )
+    cpus: float | None = Field(default=None, ge=0.1, le=256, description="CPUs of each machine; local: 1.")
+    memory: Size | None = Field(default=None, description="Memory of each machine; local: managers 1g, workers 2g.")
+    disk: Size = Field(default="20g", description="Root disk of each machine (not local).")
     labels: Labels = Field(default_factory=dict, description="Node labels of every machine of the role.")
 
 
@@ -89,8 +85,10 @@ class ManagerSettings(MachineGroup):
 class WorkerSettings(MachineGroup):
     """The workers."""
 
-    count: int = Field(default=2, ge=0, le=1000)
-    memory: Size = Field(default="2g", description="Memory of each machine.")
+    count: int = Field(default=2, ge=0, le=10_000)
+    pool: bool = Field(
+        default=False, description="AWS: an autoscaling group whose machines join by themselves, not one resource each."
+    )
 
 
 class NodeSettings(Section):
@@ -108,6 +106,17 @@ class SshSettings(Section):
     )
     first_port: int = Field(
         default=2200, ge=1024, le=64000, description="Local cloud: port of the first machine on 127.0.0.1."
+    )
+    access: Literal["direct", "bastion", "session"] = Field(
+        default="direct",
+        description=(
+            "Not local: `direct` gives every machine a public address, `bastion` one machine that leads to the others, "
+            "`session` goes through AWS Systems Manager and opens no port."
+        ),
+    )
+    admin_networks: list[AdminCidr] | Literal["anywhere"] = Field(
+        default_factory=list[str],
+        description="Not local: networks that may reach SSH; `anywhere`, in this word, for the whole internet.",
     )
 
 
@@ -134,6 +143,8 @@ class WordPressSettings(Section):
     memory: Size = "256m"
     database_memory: Size = "512m"
     database_node: NodeName = Field(default="worker-1", description="Node that holds the database's volume.")
+    database_profile: Profile = Field(default="bronze", description="Storage profile of that volume (not local).")
+    database_size: Size = Field(default="20g", description="Size of that volume (not local).")
 
 
 class ServiceSettings(Section):
@@ -144,16 +155,70 @@ class ServiceSettings(Section):
 
 
 class LoadBalancerSettings(Section):
-    """HAProxy outside the swarm, in front of every node (M144-M146, E16)."""
+    """The load balancer outside the swarm, in front of its nodes (M144-M146, E16)."""
 
-    address: str = Field(default="127.0.0.1", pattern=patterns.IPV4_ADDRESS, description="Address that it listens on.")
+    kind: Literal["haproxy", "managed", "none"] | None = Field(
+        default=None,
+        description=(
+            "`haproxy` is a machine of its own (a container on the local cloud, where it is the default), `managed` the "
+            "cloud's own: an AWS network load balancer, OpenStack's Octavia (the default there)."
+        ),
+    )
+    type: str | None = Field(
+        default=None, pattern=patterns.TYPE_NAME, description="Type of the machine with HAProxy (not local)."
+    )
+    address: str = Field(
+        default="127.0.0.1", pattern=patterns.IPV4_ADDRESS, description="Local cloud: address that it listens on."
+    )
     statistics_port: Port = 8404
+
+
+class StorageSettings(Section):
+    """How volumes are made of profiles (M93-M108)."""
+
+    profiles: ProfileSet = Field(
+        default="legacy", description="`legacy` is Flocker's exact table, `modern` the same promises in today's types."
+    )
+    flocker_control: bool = Field(
+        default=False,
+        description="A Flocker control service runs on a manager: opens 4523 and 4524, nothing else does.",
+    )
+
+
+class EbsSettings(Section):
+    """AWS: a volume type in its own words, instead of a profile's."""
+
+    type: EbsType
+    iops: int | None = Field(default=None, description="Where the type lets it be chosen.")
+    throughput: int | None = Field(default=None, description="MiB/s, where the type lets it be chosen.")
+
+
+class VolumeSettings(Section):
+    """A volume that is created, attached, formatted once and mounted on one node (M105, M109)."""
+
+    node: NodeName
+    size: Size = Field(default=f"{DEFAULT_SIZE_GIB}g", description="In whole GiB.")
+    profile: Profile = "bronze"
+    ebs: EbsSettings | None = None
+    zone: str | None = Field(
+        default=None, pattern=patterns.ZONE_NAME, description="The zone it has to be in, which is its node's."
+    )
+
+
+class RegistrySettings(Section):
+    """The registry that nodes of a cloud pull the built images from; the local cloud brings its own."""
+
+    address: str | None = Field(default=None, pattern=patterns.REGISTRY_ADDRESS)
+    authority_file: str | None = Field(
+        default=None,
+        description="PEM of the authority of its certificate, relative to the project folder, where it is not public.",
+    )
 
 
 class Settings(Section):
     """All settings of a stack. Each top-level field is a key `flotilla:<field>` of the stack file."""
 
-    cloud: Literal["local"] = Field(default="local", description="Where the machines are.")
+    cloud: Literal["local", "aws", "openstack"] = Field(default="local", description="Where the machines are.")
     protect: bool = Field(default=False, description="Protect what holds data from deletion.")
     network: NetworkSettings = Field(default_factory=NetworkSettings)
     swarm: SwarmSettings = Field(default_factory=SwarmSettings)
@@ -162,6 +227,11 @@ class Settings(Section):
     nodes: dict[NodeName, NodeSettings] = Field(default_factory=dict)
     ssh: SshSettings = Field(default_factory=SshSettings)
     local: LocalSettings = Field(default_factory=LocalSettings)
+    aws: AwsSettings = Field(default_factory=AwsSettings)
+    openstack: OpenstackSettings = Field(default_factory=OpenstackSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    volumes: dict[VolumeName, VolumeSettings] = Field(default_factory=dict)
+    registry: RegistrySettings = Field(default_factory=RegistrySettings)
     services: ServiceSettings = Field(default_factory=ServiceSettings)
     load_balancer: LoadBalancerSettings = Field(default_factory=LoadBalancerSettings)
     images: dict[str, ImageReference] = Field(

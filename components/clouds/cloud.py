@@ -1,25 +1,35 @@
 """What every cloud gives to the rest of the program: machines, the way images reach them, and the resource that
 everything in the swarm goes away with."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pulumi
+from pulumi.output import UNKNOWN
 
-from components.machine import Machine
+from components.machine import EngineSettings, Machine, MachineSpec
+from components.plan.ports import Access, Rule
+
+if TYPE_CHECKING:
+    from components.services.route import Route
+    from components.storage.volume import StoredVolume, VolumeSpec
+    from components.swarm.cluster import SwarmCluster
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
     """An image that services run.
 
-    `repository` and `digest` are plan-time values, so that a preview shows exactly which image changes; `architecture`
-    and `os` are the platform it was built for, in the registry's words (`amd64`, `linux`).
+    `repository` and `digest` are plan-time values, so that a preview shows exactly which image changes; the digest is
+    None only in a preview before the images were built, and then unknown. `architecture` and `os` are the platform it
+    was built for, in the registry's words (`amd64`, `linux`).
     """
 
     repository: str
-    digest: str
+    digest: str | None
     architecture: str = "amd64"
     os: str = "linux"
 
@@ -37,12 +47,47 @@ class ImageSource:
         if name in self.upstream:
             return pulumi.Output.from_input(self.upstream[name])
         image = self.images[name]
-        return pulumi.Output.concat(self.registry, "/", image.repository, "@", image.digest)
+        digest = UNKNOWN if image.digest is None else image.digest
+        return pulumi.Output.concat(self.registry, "/", image.repository, "@", pulumi.Output.from_input(digest))
 
     def platform(self, name: str) -> tuple[str, str]:
         """`(architecture, os)` of the image."""
         image = self.images.get(name)
         return (image.architecture, image.os) if image else ("amd64", "linux")
+
+
+BalancerKind = Literal["haproxy", "managed", "none"]
+MachineKind = Literal["manager", "worker", "bastion", "balancer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RentedCloudArgs:
+    """What every cloud that machines are rented from is made of; all of it plan-time values.
+
+    `prefix` begins every name in the cloud's API (`flotilla-production`); `specs` holds managers first, and workers
+    unless they are a pool; `addresses` has the fixed private address of each machine by name, those of `bastion` and
+    `load-balancer` too; `rules` is the one port table, `admin_networks` the CIDRs that its source `admin` stands for;
+    `types` are instance types or flavours; `root_disk_gib` the size of root disks by kind; `registry_authorities` PEMs
+    by `address:port`; `statistics_port` is HAProxy's, on a machine of its own.
+    """
+
+    prefix: str
+    specs: tuple[MachineSpec, ...]
+    addresses: Mapping[str, str]
+    rules: tuple[Rule, ...]
+    admin_networks: tuple[str, ...]
+    access: Access
+    engine: EngineSettings
+    ssh_public_key: str
+    ssh_user: str
+    identity_file: str
+    types: Mapping[MachineKind, str]
+    root_disk_gib: Mapping[MachineKind, int]
+    balancer: BalancerKind
+    statistics_port: int
+    images: ImageSource
+    registry_authorities: Mapping[str, str]
+    protect: bool
 
 
 class Cloud(Protocol):
@@ -61,4 +106,26 @@ class Cloud(Protocol):
     @property
     def anchor(self) -> pulumi.Resource:
         """The resource whose removal takes every machine along: the swarm and all in it are deleted with it."""
+        ...
+
+    @property
+    def mtu(self) -> pulumi.Input[str] | None:
+        """MTU of the machines' network in bytes, as text; None where it is Docker's own 1500."""
+        ...
+
+    @property
+    def proxy_command(self) -> pulumi.Input[str] | None:
+        """ssh's ProxyCommand on the way to the machines; None when they are reached directly."""
+        ...
+
+    def volume(self, spec: VolumeSpec, cluster: SwarmCluster) -> StoredVolume:
+        """The volume, ready for services: on its node, with a file system, mounted."""
+        ...
+
+    def pool(self, cluster: SwarmCluster) -> pulumi.Resource | None:
+        """The workers that join by themselves: the gate that waits until they are there; None without a pool."""
+        ...
+
+    def balance(self, routes: tuple[Route, ...]) -> Mapping[str, pulumi.Input[str]]:
+        """The load balancer in front of the nodes: URLs by what they lead to; empty without one."""
         ...

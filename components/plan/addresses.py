@@ -15,6 +15,7 @@ from components.plan.errors import PlanError
 GATEWAY = 1
 LOAD_BALANCER = 4  # clouds keep the first four and the last address of a subnet to themselves
 REGISTRY = 5
+BASTION = 6
 FIRST_MANAGER = 11
 FIRST_WORKER = 51
 """Host numbers in the machines' network: gaps are room for what is to come without moving what is there."""
@@ -329,11 +330,10 @@ class ZoneSubnets:
     public: IPv4Network
     private: IPv4Network
 
-    def node_address(self, node: str) -> str:
-        """The fixed address of a node in the zone's private subnet."""
-        return address_in(
-            self.private, host_number(node), field=node, network_field=f"private subnet of zone {self.zone}"
-        )
+    def node_address(self, node: str, *, public: bool = False) -> str:
+        """The fixed address of a node in the zone's private subnet, or in the public one."""
+        network, kind = (self.public, "public") if public else (self.private, "private")
+        return address_in(network, host_number(node), field=node, network_field=f"{kind} subnet of zone {self.zone}")
 
 
 def zone_subnets(

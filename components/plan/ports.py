@@ -9,8 +9,10 @@ from typing import Literal
 from components.plan.errors import PlanError
 
 Protocol = Literal["tcp", "udp", "esp"]
-Source = Literal["manager", "worker", "nodes", "admin", "public"]
-Target = Literal["manager", "worker", "nodes"]
+Source = Literal["manager", "worker", "nodes", "bastion", "balancer", "admin", "public"]
+Target = Literal["manager", "worker", "nodes", "bastion", "balancer"]
+Access = Literal["direct", "bastion", "session"]
+"""How administrators reach SSH: every machine by itself, through one machine, or by the cloud's own session service."""
 
 SSH = 22
 DOCKER = (2375, 2376)
@@ -32,7 +34,8 @@ _EVERYWHERE = ("", "0.0.0.0")  # noqa: S104 - compared with, not listened on
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """`source` may reach `target` on ports `first` to `last` (both 0 for ESP). `nodes` are managers and workers,
-    `admin` the networks that administrators come from, `public` everybody."""
+    `bastion` and `balancer` single machines outside the swarm, `admin` the networks that administrators come from,
+    `public` everybody."""
 
     protocol: Protocol
     first: int
@@ -73,15 +76,35 @@ def port_table(
     encrypted: bool = False,
     flocker: bool = False,
     publications: Sequence[Publication] = (),
+    access: Access = "direct",
+    statistics_port: int | None = None,
 ) -> tuple[Rule, ...]:
-    """All rules of a cluster, checked. `encrypted` when any overlay is; `flocker` when its control service is used."""
+    """All rules of a cluster, checked. `encrypted` when any overlay is; `flocker` when its control service is used;
+    `statistics_port` when HAProxy on a machine of its own is the only way to the published ports."""
     check_data_path_port(data_path_port)
     check_publications(publications, data_path_port=data_path_port, flocker=flocker)
-    return (*_swarm_rules(data_path_port, encrypted=encrypted, flocker=flocker), *_published_rules(publications))
+    balancer = statistics_port is not None
+    return (
+        *_ssh_rules(access, balancer=balancer),
+        *_swarm_rules(data_path_port, encrypted=encrypted, flocker=flocker),
+        *_published_rules(publications, balancer=balancer),
+        *([_rule("tcp", statistics_port, "admin", "balancer", "HAProxy's statistics")] if statistics_port else []),
+    )
+
+
+def _ssh_rules(access: Access, *, balancer: bool) -> Iterator[Rule]:
+    """A session of the cloud's own service comes from inside the machine and needs no rule."""
+    if access == "session":
+        return
+    if access == "bastion":
+        yield _rule("tcp", SSH, "admin", "bastion", "SSH, on the way to the machines")
+    source: Source = "bastion" if access == "bastion" else "admin"
+    yield _rule("tcp", SSH, source, "nodes", "SSH")
+    if balancer:
+        yield _rule("tcp", SSH, source, "balancer", "SSH")
 
 
 def _swarm_rules(data_path_port: int, *, encrypted: bool, flocker: bool) -> Iterator[Rule]:
-    yield _rule("tcp", SSH, "admin", "nodes", "SSH")
     yield _rule("tcp", SWARM, "nodes", "manager", "swarm management: joining, and Raft among managers")
     yield _rule("tcp", GOSSIP, "nodes", "nodes", "gossip among nodes")
     yield _rule("udp", GOSSIP, "nodes", "nodes", "gossip among nodes")
@@ -93,11 +116,12 @@ def _swarm_rules(data_path_port: int, *, encrypted: bool, flocker: bool) -> Iter
         yield _rule("tcp", FLOCKER_AGENT, "nodes", "manager", "Flocker control service: its agents")
 
 
-def _published_rules(publications: Sequence[Publication]) -> Iterator[Rule]:
+def _published_rules(publications: Sequence[Publication], *, balancer: bool) -> Iterator[Rule]:
     for publication in sorted(publications, key=lambda item: (item.protocol, item.port)):
-        yield _rule(
-            publication.protocol, publication.port, "public", "nodes", f"published by service {publication.service}"
-        )
+        protocol, port, why = publication.protocol, publication.port, f"published by service {publication.service}"
+        if balancer:
+            yield _rule(protocol, port, "public", "balancer", why)
+        yield _rule(protocol, port, "balancer" if balancer else "public", "nodes", why)
 
 
 def _rule(protocol: Protocol, port: int, source: Source, target: Target, why: str) -> Rule:

@@ -17,7 +17,7 @@ from components.services.service import (
     SwarmServiceArgs,
     UpdatePolicy,
 )
-from components.swarm.cluster import SwarmCluster
+from components.swarm.cluster import Swarm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class EdgeArgs:
     """`routes` are the published ports of all products; `memory` is in bytes."""
 
     routes: tuple[Route, ...]
-    cluster: SwarmCluster
+    cluster: Swarm
     images: ImageSource
     memory: int = 96 * 2**20
     cpus: float = 0.5

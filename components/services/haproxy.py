@@ -1,7 +1,7 @@
 """HAProxy's configuration, rendered from the graph. Pure: the load balancer and the proxy on every node share it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 HEALTH_PORT = 8405
 CONFIGURATION_PATH = "/usr/local/etc/haproxy/haproxy.cfg"
@@ -10,8 +10,9 @@ _FEWEST_SLOTS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Frontend:
-    """A port to listen on, and the servers behind it: every address that Docker's DNS gives for the name `backend`,
-    each checked by a request for `health_path`. `expected` is how many there are now."""
+    """A port to listen on, and the servers behind it: every address that Docker's DNS gives for the name `backend`, or
+    those of `servers` (address by name) where they are known beforehand; each is checked by a request for
+    `health_path`. `expected` is how many there are now."""
 
     name: str
     port: int
@@ -19,12 +20,15 @@ class Frontend:
     backend_port: int
     expected: int
     health_path: str
+    servers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def render(frontends: Sequence[Frontend], *, statistics_port: int | None = None) -> str:
     """The whole `haproxy.cfg`; frontends in the order of their names, so that order elsewhere changes nothing."""
     ordered = sorted(frontends, key=lambda frontend: frontend.name)
-    parts = [_defaults(), _health(), _resolvers()]
+    parts = [_defaults(), _health()]
+    if any(not frontend.servers for frontend in ordered):
+        parts.append(_resolvers())
     if statistics_port is not None:
         parts.append(_statistics(statistics_port))
     for frontend in ordered:
@@ -103,10 +107,17 @@ def _frontend(frontend: Frontend) -> str:
 
 
 def _backend(frontend: Frontend) -> str:
-    target = f"{frontend.backend}:{frontend.backend_port}"
     return _section(
         f"backend {frontend.name}",
         "balance roundrobin",
         f"option httpchk GET {frontend.health_path}",
-        f"server-template server {slots(frontend.expected)} {target} check resolvers docker init-addr none",
+        *_servers(frontend),
     )
+
+
+def _servers(frontend: Frontend) -> Iterator[str]:
+    if not frontend.servers:
+        target = f"{frontend.backend}:{frontend.backend_port}"
+        yield f"server-template server {slots(frontend.expected)} {target} check resolvers docker init-addr none"
+    for name, address in frontend.servers.items():
+        yield f"server {name} {address}:{frontend.backend_port} check"

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
-from components.swarm.cluster import SwarmCluster
+from components.swarm.cluster import Swarm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class OverlayArgs:
     """The swarm cuts the subnet from its own pool, so that overlays never collide with machines or bridges (E7)."""
 
     name: str
-    cluster: SwarmCluster
+    cluster: Swarm
 
 
 class Overlay(Component):
@@ -33,6 +33,8 @@ class Overlay(Component):
             self.child_name("network"),
             name=args.name,
             driver="overlay",
+            # What the underlay carries; Docker takes its own headers off (moby/libnetwork#1021).
+            options={"com.docker.network.driver.mtu": args.cluster.mtu} if args.cluster.mtu is not None else None,
             opts=self.child(provider=args.cluster.provider, deleted_with=args.cluster.resource),
         )
         self.publish(network_id=network.id, network_name=network.name, key=args.name)

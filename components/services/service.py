@@ -14,7 +14,7 @@ from components.component import Component
 from components.plan.durations import shortest
 from components.plan.placement import check_constraint, check_cpus, check_memory
 from components.storage.volume import PinnedVolume
-from components.swarm.cluster import SwarmCluster
+from components.swarm.cluster import Swarm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class SwarmServiceArgs:
     cpus: float
     healthcheck: Healthcheck
     networks: Mapping[str, pulumi.Input[str]]
-    cluster: SwarmCluster
+    cluster: Swarm
     images: ImageSource
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
     secrets: Mapping[str, FileContent] = field(default_factory=dict[str, FileContent])
@@ -101,7 +101,8 @@ class SwarmServiceArgs:
     @property
     def all_constraints(self) -> tuple[str, ...]:
         """The service's own constraints and those of its volumes (M59: a local volume stays on its node)."""
-        return tuple(dict.fromkeys((*self.constraints, *(volume.constraint for volume in self.volumes))))
+        of_volumes = (constraint for volume in self.volumes for constraint in volume.constraints)
+        return tuple(dict.fromkeys((*self.constraints, *of_volumes)))
 
 
 class SwarmService(Component):
@@ -130,9 +131,7 @@ class SwarmService(Component):
         )
         self.publish(service_id=service.id, service_name=service.name, image=image)
 
-    def _in_cluster(
-        self, cluster: SwarmCluster, *, delete_before_replace: bool | None = None
-    ) -> pulumi.ResourceOptions:
+    def _in_cluster(self, cluster: Swarm, *, delete_before_replace: bool | None = None) -> pulumi.ResourceOptions:
         # The one edge to readiness: tasks placed before all nodes joined would pile up on the first ones, for ever.
         return self.child(
             provider=cluster.provider,
@@ -175,9 +174,7 @@ class SwarmService(Component):
             configs=[self._config(args.cluster, key, file) for key, file in args.configs.items()] or None,
         )
 
-    def _secret(
-        self, cluster: SwarmCluster, key: str, file: FileContent
-    ) -> docker.ServiceTaskSpecContainerSpecSecretArgs:
+    def _secret(self, cluster: Swarm, key: str, file: FileContent) -> docker.ServiceTaskSpecContainerSpecSecretArgs:
         # Without a fixed name, so that a rotation creates the new one, updates the service and then deletes the old.
         secret = docker.Secret(
             self.child_name(key),
@@ -188,9 +185,7 @@ class SwarmService(Component):
             secret_id=secret.id, secret_name=secret.name, file_name=file.path, file_mode=file.mode
         )
 
-    def _config(
-        self, cluster: SwarmCluster, key: str, file: FileContent
-    ) -> docker.ServiceTaskSpecContainerSpecConfigArgs:
+    def _config(self, cluster: Swarm, key: str, file: FileContent) -> docker.ServiceTaskSpecContainerSpecConfigArgs:
         config = docker.ServiceConfig(
             self.child_name(key),
             data=pulumi.Output.from_input(file.content).apply(_base64),

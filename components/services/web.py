@@ -10,7 +10,7 @@ from components.component import Component
 from components.services.overlay import Overlay, OverlayArgs
 from components.services.route import Route
 from components.services.service import Healthcheck, SwarmService, SwarmServiceArgs, mesh_ports
-from components.swarm.cluster import SwarmCluster
+from components.swarm.cluster import Swarm
 
 _NGINX_PORT = 80
 
@@ -23,7 +23,7 @@ class WebArgs:
     port: int
     memory: int
     publish_mode: Literal["host", "ingress"]
-    cluster: SwarmCluster
+    cluster: Swarm
     images: ImageSource
     cpus: float = 0.25
 

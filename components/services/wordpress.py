@@ -19,8 +19,8 @@ from components.services.service import (
     UpdatePolicy,
     mesh_ports,
 )
-from components.storage.volume import PinnedVolume
-from components.swarm.cluster import SwarmCluster
+from components.storage.volume import StoredVolume
+from components.swarm.cluster import Swarm
 
 _DATABASE = "wordpress-database"
 _APACHE_PORT = 80
@@ -29,16 +29,16 @@ _PASSWORD_LENGTH = 32
 
 @dataclass(frozen=True, kw_only=True)
 class WordPressArgs:
-    """`memory` and `database_memory` are limits in bytes; `database_node` is the node that holds the volume."""
+    """`memory` and `database_memory` are limits in bytes; `database_volume` holds the database's files."""
 
     replicas: int
     port: int
     title: str
     memory: int
     database_memory: int
-    database_node: str
+    database_volume: StoredVolume
     publish_mode: Literal["host", "ingress"]
-    cluster: SwarmCluster
+    cluster: Swarm
     images: ImageSource
 
 
@@ -109,7 +109,7 @@ class WordPress(Component):
                     path="/run/secrets/root-password", content=self._password("root-password")
                 ),
             },
-            volumes=(PinnedVolume(name="wordpress-database", node=args.database_node, target="/var/lib/mysql"),),
+            volumes=(args.database_volume.at("/var/lib/mysql"),),
             # Two databases on one volume destroy it: the old task ends before the new one starts.
             update=UpdatePolicy(order="stop-first"),
             stop_grace_period="1m",

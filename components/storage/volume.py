@@ -1,24 +1,80 @@
-"""Volumes that stay where their data is: a local volume never follows its task (M59), so whoever mounts one is pinned
-to the node that holds it."""
+"""Volumes that stay where their data is: whoever mounts one is pinned to the node that holds it, because a local volume
+never follows its task (M59) and a block volume is attached to one machine at a time (M110)."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi_docker as docker
+
+from components.storage.profiles import EbsVolume, Profile
+
+if TYPE_CHECKING:
+    import pulumi
+
+MOUNT_FOLDER = "/var/lib/flotilla/volumes"
+"""Where a node has the file systems of its block volumes, each in a folder of the volume's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeSpec:
+    """A volume as the settings declare it, known before it exists: `node` holds it, `zone` is that node's. `ebs` is its
+    type in AWS's own words, None elsewhere."""
+
+    name: str
+    node: str
+    zone: str
+    size_gib: int
+    profile: Profile
+    ebs: EbsVolume | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredVolume:
+    """A volume as a cloud gives it to services.
+
+    `source` is the name of the Docker volume, with a data edge to what has to exist before the first mount; `device`
+    the folder on the node where its file system is mounted, None where Docker keeps the data itself. `zone` is None
+    where a node's name is all that holds a task to the data.
+    """
+
+    name: str
+    node: str
+    source: pulumi.Input[str]
+    zone: str | None = None
+    device: pulumi.Input[str] | None = None
+
+    def at(self, target: str) -> PinnedVolume:
+        """The volume mounted at `target` inside a service's containers."""
+        return PinnedVolume(volume=self, target=target)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PinnedVolume:
-    """The volume `name` on the node `node`, mounted at `target`. Docker makes it at the first mount."""
+    """A stored volume mounted at `target`. Docker makes its own volume at the first mount."""
 
-    name: str
-    node: str
+    volume: StoredVolume
     target: str
 
     @property
-    def constraint(self) -> str:
-        """The placement constraint that keeps the task at its data."""
-        return f"node.hostname == {self.node}"
+    def constraints(self) -> tuple[str, ...]:
+        """The placement constraints that keep the task at its data."""
+        zone = (f"node.labels.zone == {self.volume.zone}",) if self.volume.zone else ()
+        return (f"node.hostname == {self.volume.node}", *zone)
 
     def mount(self) -> docker.ServiceTaskSpecContainerSpecMountArgs:
         """The mount in pulumi-docker's words."""
-        return docker.ServiceTaskSpecContainerSpecMountArgs(type="volume", source=self.name, target=self.target)
+        return docker.ServiceTaskSpecContainerSpecMountArgs(
+            type="volume", source=self.volume.source, target=self.target, volume_options=self._options()
+        )
+
+    def _options(self) -> docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs | None:
+        """A Docker volume that is the folder of a mounted file system, and of nothing else: never filled from an image."""
+        if self.volume.device is None:
+            return None
+        return docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs(
+            driver_name="local",
+            driver_options={"type": "none", "o": "bind", "device": self.volume.device},
+            no_copy=True,
+        )

@@ -13,16 +13,27 @@ import pulumi_docker as docker
 from components.component import Component
 from components.machine import Machine
 from components.swarm import resources as swarm
-from components.swarm.endpoint import docker_provider, known_hosts_name
+from components.swarm.endpoint import docker_provider, known_hosts_name, proxy_options
 
 Availability = Literal["active", "pause", "drain"]
-SWARM_PORT = 2377
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swarm:
+    """A swarm that services are deployed on: `resource` is what they go away with, `readiness` the gate that they wait
+    behind, `mtu` the underlay's in bytes as text, None where Docker's own 1500 is right."""
+
+    resource: pulumi.Resource
+    readiness: pulumi.Resource
+    provider: docker.Provider
+    mtu: pulumi.Input[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SwarmClusterArgs:
     """`machines` holds managers first; `default_address_pools` are CIDRs that overlay networks of prefix length
-    `subnet_size` are cut from; `certificate_expiry` is a Go duration; `identity_file` is a path, never a key."""
+    `subnet_size` are cut from; `certificate_expiry` is a Go duration; `identity_file` is a path, never a key;
+    `proxy_command` is ssh's ProxyCommand where the machines have no public address."""
 
     machines: tuple[Machine, ...]
     identity_file: str
@@ -36,6 +47,7 @@ class SwarmClusterArgs:
     availability: Mapping[str, Availability] = field(default_factory=dict[str, Availability])
     anchor: pulumi.Resource
     protect: bool
+    proxy_command: pulumi.Input[str] | None = None
 
     @property
     def managers(self) -> tuple[Machine, ...]:
@@ -47,18 +59,24 @@ class SwarmCluster(Component):
     """Hosts (machines that answer), the cluster, its nodes and a docker.Provider for what runs on it."""
 
     token = "flotilla:swarm:SwarmCluster"
-    declares = ("resource", "cluster_id", "endpoint", "readiness", "provider")
+    declares = ("resource", "cluster_id", "endpoint", "readiness", "provider", "connections")
 
     resource: swarm.Cluster
     cluster_id: pulumi.Output[str]
     endpoint: pulumi.Output[str]
     readiness: pulumi.Resource
     provider: docker.Provider
+    connections: dict[str, pulumi.Output[swarm.Connection]]
 
     def __init__(self, name: str, args: SwarmClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._args = args
-        self._plugin = swarm.Provider(self.child_name("plugin"), identity_file=args.identity_file, opts=self.child())
+        self.plugin = swarm.Provider(
+            self.child_name("plugin"),
+            identity_file=args.identity_file,
+            ssh_options=proxy_options(args.proxy_command),
+            opts=self.child(),
+        )
         hosts = {machine.spec.name: self._host(machine) for machine in args.machines}
         self._connections = [hosts[machine.spec.name].connection for machine in args.managers]
         cluster = self._cluster(hosts)
@@ -68,7 +86,7 @@ class SwarmCluster(Component):
             managers=self._connections,
             cluster_id=cluster.cluster_id,
             node_ids=[node.node_id for node in nodes],
-            opts=self.child(provider=self._plugin, deleted_with=cluster),
+            opts=self.child(provider=self.plugin, deleted_with=cluster),
         )
         provider = docker_provider(
             self.child_name("docker"),
@@ -76,6 +94,7 @@ class SwarmCluster(Component):
             known_as=cluster.endpoint.apply(known_hosts_name),
             host_key=cluster.endpoint_host_key,
             identity_file=args.identity_file,
+            proxy_command=args.proxy_command,
             opts=self.child(),
         )
         self.publish(
@@ -84,6 +103,7 @@ class SwarmCluster(Component):
             endpoint=cluster.endpoint,
             readiness=readiness,
             provider=provider,
+            connections={name: host.connection for name, host in hosts.items()},
         )
 
     def _host(self, machine: Machine) -> swarm.Host:
@@ -95,7 +115,7 @@ class SwarmCluster(Component):
             ),
             # A machine that was replaced has to answer again, under the same name and address.
             triggers={"machine": machine.identity},
-            opts=self.child(provider=self._plugin, deleted_with=self._args.anchor),
+            opts=self.child(provider=self.plugin, deleted_with=self._args.anchor),
         )
 
     def _cluster(self, hosts: Mapping[str, swarm.Host]) -> swarm.Cluster:
@@ -113,7 +133,7 @@ class SwarmCluster(Component):
             certificate_expiry=args.certificate_expiry,
             task_history_limit=args.task_history_limit,
             snapshot_interval=args.snapshot_interval,
-            opts=self.child(provider=self._plugin, deleted_with=args.anchor, protect=args.protect),
+            opts=self.child(provider=self.plugin, deleted_with=args.anchor, protect=args.protect),
         )
 
     def _node(self, machine: Machine, host: swarm.Host, cluster: swarm.Cluster) -> swarm.Node:
@@ -129,6 +149,8 @@ class SwarmCluster(Component):
             advertise_address=machine.private_address,
             availability=self._args.availability.get(spec.name, "active"),
             labels={**spec.labels, "zone": spec.zone},
+            # A new machine without the old one's data is another node: the old one leaves before its machine goes.
+            triggers=None if machine.keeps_state else {"machine": machine.identity},
             # With the cluster, not the machine: removing one machine must drain it, removing all must not.
-            opts=self.child(provider=self._plugin, deleted_with=cluster),
+            opts=self.child(provider=self.plugin, deleted_with=cluster),
         )

@@ -1,5 +1,8 @@
 """The way into the swarm for pulumi-docker: a provider that reaches a manager over SSH with a pinned host key."""
 
+import shlex
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_docker as docker
 
@@ -39,15 +42,28 @@ def docker_provider(
     known_as: pulumi.Input[str],
     host_key: pulumi.Input[str],
     identity_file: str,
+    proxy_command: pulumi.Input[str] | None = None,
     opts: pulumi.ResourceOptions,
 ) -> docker.Provider:
     """A docker.Provider for the engine at `host` (`ssh://user@address:port`)."""
-    return docker.Provider(
-        name,
-        host=host,
-        ssh_opts=ssh_options(identity_file, known_as, host_key),
-        opts=opts,
-    )
+    options = ssh_options(identity_file, known_as, host_key)
+    if proxy_command is not None:
+        options = pulumi.Output.all(options, proxy_options(proxy_command)).apply(lambda both: [*both[0], *both[1]])
+    return docker.Provider(name, host=host, ssh_opts=options, opts=opts)
+
+
+def proxy_options(command: pulumi.Input[str] | None) -> pulumi.Input[Sequence[str]]:
+    """Words that make ssh go through `command` (its ProxyCommand); none when machines are reached directly."""
+    if command is None:
+        return ()
+    return pulumi.Output.from_input(command).apply(lambda text: ["-o", f"ProxyCommand={text}"])
+
+
+def jump_command(identity_file: str, user: str, address: str, host_key: str) -> str:
+    """The ProxyCommand that goes through a bastion whose host key is known: the same options, to the same standard."""
+    words = ["ssh", *ssh_arguments(identity_file, address, host_key), "-W", "[%h]:%p", "-l", user, "--", address]
+    # ssh hands the command to a shell; what is no word of ssh's own (%h, %p) goes through it untouched.
+    return shlex.join(words)
 
 
 def known_hosts_name(endpoint: str) -> str:

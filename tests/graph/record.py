@@ -6,6 +6,8 @@ import gc
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -17,6 +19,8 @@ from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
 from stacks.deploy import deploy
 from stacks.load import Inputs, parse_settings
+from tests.graph.computed_aws import AWS
+from tests.graph.computed_openstack import OPENSTACK
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -56,6 +60,7 @@ def computed(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         "docker:index/secret:Secret": lambda: {"name": f"{name}-1234567"},
         "docker:index/serviceConfig:ServiceConfig": lambda: {"name": f"{name}-1234567"},
     }
+    tables |= {token: partial(make, name, inputs) for token, make in {**AWS, **OPENSTACK}.items()}
     added = tables[kind]() if kind in tables else {}
     return {key: value for key, value in added.items() if key not in inputs}
 
@@ -103,16 +108,23 @@ class Recorder(MockMonitor):
 def fake_inputs(settings: dict[str, Any]) -> Inputs:
     """The settings under test with files that need not exist."""
     names = ("nginx", "mariadb", "wordpress", "haproxy")
-    return Inputs(
+    images = {name: Image(repository=name, digest="sha256:" + "0" * 64) for name in names}
+    parsed = parse_settings(settings)
+    inputs = Inputs(
         stack="dev",
-        settings=parse_settings(settings),
+        settings=parsed,
         ssh_public_key=PUBLIC_KEY,
         identity_file="/project/.flotilla/id_ed25519",
+    )
+    if parsed.cloud != "local":
+        return replace(inputs, service_images=images)
+    return replace(
+        inputs,
         images=LocalImages(
             machine="flotilla/machine:1",
             registry="flotilla/registry-content:1",
             haproxy="flotilla/haproxy:1",
-            services={name: Image(repository=name, digest="sha256:" + "0" * 64) for name in names},
+            services=images,
         ),
         capabilities=("CAP_NET_ADMIN", "CAP_SYS_ADMIN"),
     )

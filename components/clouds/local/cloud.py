@@ -10,6 +10,7 @@ import pulumi_tls as tls
 from components.clouds.cloud import Image, ImageSource
 from components.clouds.local.instance import Instance, InstanceArgs
 from components.clouds.local.labels import STACK_LABEL
+from components.clouds.local.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.clouds.local.network import Network, NetworkArgs
 from components.clouds.local.registry import PORT as REGISTRY_PORT
 from components.clouds.local.registry import Registry, RegistryArgs
@@ -17,6 +18,9 @@ from components.component import Component
 from components.machine import EngineSettings, Machine, MachineSpec, UserData, render_user_data
 from components.naming import physical_name
 from components.plan.addresses import AddressPlan, host_number
+from components.services.route import Route
+from components.storage.volume import StoredVolume, VolumeSpec
+from components.swarm.cluster import SwarmCluster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,8 @@ class LocalImages:
 @dataclass(frozen=True, kw_only=True)
 class LocalCloudArgs:
     """`prefix` begins every name on the user's Docker (`flotilla-dev`); `first_port` is the port on 127.0.0.1 that SSH
-    ports count from: the machine's host number is added, so that a port never moves to another machine."""
+    ports count from: the machine's host number is added, so that a port never moves to another machine; `listen` is
+    the address on the user's computer where the load balancer listens."""
 
     prefix: str
     specs: tuple[MachineSpec, ...]
@@ -44,6 +49,8 @@ class LocalCloudArgs:
     capabilities: tuple[str, ...]
     ssh_public_key: str
     first_port: int
+    listen: str
+    statistics_port: int
     protect: bool
 
     def ssh_port(self, node: str) -> int:
@@ -141,3 +148,40 @@ class LocalCloud(Component):
             ),
             self.child(),
         )
+
+    @property
+    def mtu(self) -> None:
+        """Docker's own network carries 1500 bytes."""
+        return
+
+    @property
+    def proxy_command(self) -> None:
+        """Machines are reached by ports of this computer."""
+        return
+
+    def volume(self, spec: VolumeSpec, cluster: SwarmCluster) -> StoredVolume:  # noqa: ARG002 - the protocol's
+        """A Docker volume, which the node makes at the first mount: this computer's disk knows no profiles."""
+        return StoredVolume(name=spec.name, node=spec.node, source=spec.name)
+
+    def pool(self, cluster: SwarmCluster) -> None:  # noqa: ARG002 - the protocol's
+        """Every machine is one of the plan."""
+        return
+
+    def balance(self, routes: tuple[Route, ...]) -> Mapping[str, pulumi.Input[str]]:
+        """HAProxy in a container beside the machines."""
+        args = self._args
+        balancer = LoadBalancer(
+            "load-balancer",
+            LoadBalancerArgs(
+                prefix=args.prefix,
+                image=args.images.haproxy,
+                address=args.addresses.load_balancer,
+                listen=args.listen,
+                statistics_port=args.statistics_port,
+                routes=routes,
+                nodes=len(args.specs),
+                network=self.network,
+                provider=self.provider,
+            ),
+        )
+        return balancer.urls

@@ -1,0 +1,63 @@
+"""What rented machines boot: the one machine contract with the settings of a stack, the same on every cloud."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from components.clouds.cloud import RentedCloudArgs
+from components.machine import UserData, render_user_data
+from components.services import haproxy
+from components.services.route import Route
+
+HAPROXY_FILE = "/etc/haproxy/haproxy.cfg"
+
+
+def node_user_data(
+    args: RentedCloudArgs,
+    host_name: str | None,
+    *,
+    mtu: int | None = None,
+    packages: tuple[str, ...] = (),
+    files: Mapping[str, str] | None = None,
+    commands: tuple[str, ...] = (),
+) -> str:
+    """User data of a node (`host_name`) or of a machine beside the swarm (None); `mtu` where only the network knows."""
+    return render_user_data(
+        UserData(
+            ssh_public_keys=(args.ssh_public_key,),
+            engine=args.engine if mtu is None else replace(args.engine, mtu=mtu),
+            registry_authorities=args.registry_authorities,
+            user=args.ssh_user,
+            host_name=host_name,
+            packages=packages,
+            files=files or {},
+            commands=commands,
+        )
+    )
+
+
+def balancer_user_data(args: RentedCloudArgs, routes: Sequence[Route], *, mtu: int | None = None) -> tuple[str, str]:
+    """User data of the machine with HAProxy, and the configuration in it: every node a checked backend (E16)."""
+    nodes = {spec.name: args.addresses[spec.name] for spec in args.specs}
+    frontends = [
+        haproxy.Frontend(
+            name=route.service,
+            port=route.published,
+            health_path=route.health_path,
+            backend="nodes",
+            backend_port=route.published,
+            expected=len(nodes),
+            servers=nodes,
+        )
+        for route in routes
+    ]
+    configuration = haproxy.render(frontends, statistics_port=args.statistics_port)
+    text = node_user_data(
+        args,
+        None,
+        mtu=mtu,
+        packages=("haproxy",),
+        files={HAPROXY_FILE: configuration},
+        # The package keeps the file that was there before it, but has not read it where it was started first.
+        commands=("systemctl restart haproxy",),
+    )
+    return text, configuration

@@ -1,0 +1,1 @@
+"""The cloud on OpenStack: the same machine contract, rendered in its own resources."""

@@ -1,0 +1,304 @@
+"""The part of the plan that only clouds have that rent machines: zones, types, subnets, the ways in and out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Literal
+
+from components.clouds.cloud import BalancerKind, MachineKind
+from components.naming import MANAGER, WORKER, Role, node_names
+from components.plan.addresses import BASTION, LOAD_BALANCER, AddressPlan, ZoneSubnets, address_in, zone_subnets
+from components.plan.errors import PlanError
+from components.plan.machine_types import (
+    EC2_TYPES,
+    NOVA_FLAVORS,
+    MachineType,
+    check_architecture,
+    machine_type,
+)
+from components.plan.ports import Access
+from components.plan.quorum import spread_managers, zone_warnings
+from components.plan.sizes import GIB, format_size, parse_size
+from components.storage.profiles import EbsVolume, check_ebs_volume, ebs_volume
+from stacks.settings import MachineGroup, Settings, VolumeSettings
+
+Subnets = Literal["private", "public"]
+Nat = Literal["none", "one", "per_zone"]
+
+ANYWHERE = "0.0.0.0/0"
+MOST_EXPLICIT_WORKERS = 1_000
+_MOST_ZONES = 3
+_SMALLEST_ROOT_DISK_GIB = 8
+_DEFAULT_TYPES: Mapping[str, Mapping[MachineKind, str]] = {
+    "aws": {"manager": "t3.medium", "worker": "t3.medium", "balancer": "t3.small"},
+    "openstack": {"manager": "m1.medium", "worker": "m1.medium", "balancer": "m1.small"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RentedPlan:
+    """`zones` are all that machines are in, `zone_of` those of each node; `zone_subnets` are AWS's. `addresses` has the
+    fixed private address of every machine; `root_disk_gib` and `types` are by kind of machine."""
+
+    zones: tuple[str, ...]
+    zone_of: Mapping[str, str]
+    zone_subnets: Mapping[str, ZoneSubnets]
+    addresses: Mapping[str, str]
+    types: Mapping[MachineKind, MachineType]
+    root_disk_gib: Mapping[MachineKind, int]
+    access: Access
+    admin_networks: tuple[str, ...]
+    balancer: BalancerKind
+    subnets: Subnets
+    nat: Nat
+    warnings: tuple[str, ...]
+
+
+def plan_rented(settings: Settings, addresses: AddressPlan) -> RentedPlan:
+    """The plan for AWS or OpenStack; PlanError for what cannot work."""
+    _check_pool(settings)
+    zones = _zones(settings)
+    managers = spread_managers(settings.managers.count, zones, field=f"{settings.cloud}.zones")
+    workers = node_names(WORKER, 0 if settings.workers.pool else settings.workers.count)
+    zone_of = {**managers, **{name: zones[index % len(zones)] for index, name in enumerate(workers)}}
+    subnets, nat = _ways_out(settings)
+    by_zone = zone_subnets(addresses.machine_network, zones) if settings.cloud == "aws" else {}
+    return RentedPlan(
+        zones=zones,
+        zone_of=zone_of,
+        zone_subnets=by_zone,
+        addresses=_addresses(addresses, zone_of, by_zone, subnets),
+        types=_types(settings),
+        root_disk_gib={
+            "manager": _root_disk(settings.managers, "managers"),
+            "worker": _root_disk(settings.workers, "workers"),
+            "bastion": _SMALLEST_ROOT_DISK_GIB,
+            "balancer": _SMALLEST_ROOT_DISK_GIB,
+        },
+        access=settings.ssh.access,
+        admin_networks=_admin_networks(settings),
+        balancer=settings.load_balancer.kind or "managed",
+        subnets=subnets,
+        nat=nat,
+        warnings=_zone_warnings(managers),
+    )
+
+
+def _zone_warnings(managers: Mapping[str, str]) -> tuple[str, ...]:
+    return zone_warnings(managers) if len(managers) > 1 else ()
+
+
+def _check_pool(settings: Settings) -> None:
+    workers, cloud = settings.workers, settings.cloud
+    if workers.pool and cloud != "aws":
+        raise PlanError(
+            field="workers.pool",
+            value=True,
+            problem=f"cloud {cloud} has no machines that join by themselves",
+            fix="leave it out, or use cloud aws",
+        )
+    if not workers.pool and workers.count > MOST_EXPLICIT_WORKERS:
+        fix = "or workers.pool: true" if cloud == "aws" else "or several stacks"
+        raise PlanError(
+            field="workers.count",
+            value=workers.count,
+            problem=f"more than {MOST_EXPLICIT_WORKERS} machines that are one resource each",
+            fix=f"use at most {MOST_EXPLICIT_WORKERS}, {fix}",
+        )
+    maximum = settings.aws.pool.maximum
+    if workers.pool and maximum is not None and maximum < workers.count:
+        raise PlanError(
+            field="aws.pool.maximum",
+            value=maximum,
+            problem=f"less than workers.count, which is {workers.count}",
+            fix=f"use {workers.count} or more",
+        )
+
+
+def _zones(settings: Settings) -> tuple[str, ...]:
+    if settings.cloud == "aws":
+        zones = settings.aws.zones or [f"{settings.aws.region}{letter}" for letter in "abc"]
+        for zone in zones:
+            if zone[:-1] != settings.aws.region or zone[-1] not in "abcdefgh":
+                raise PlanError(
+                    field="aws.zones",
+                    value=zone,
+                    problem=f"no zone of region {settings.aws.region}",
+                    fix=f"use zones such as {settings.aws.region}a",
+                )
+    else:
+        zones = settings.openstack.zones
+    field = f"{settings.cloud}.zones"
+    if len(set(zones)) != len(zones):
+        raise PlanError(field=field, value=zones, problem="a zone is there twice", fix="name each once")
+    if len(zones) > _MOST_ZONES:
+        raise PlanError(field=field, value=zones, problem=f"more than {_MOST_ZONES} zones", fix="use 1 or 3 of them")
+    if len(zones) == 2 and settings.managers.count > 1:
+        raise PlanError(
+            field=field,
+            value=zones,
+            problem=f"too few for {settings.managers.count} managers: losing one of 2 zones can lose the majority",
+            fix="use 3 zones, or 1 where that risk is taken",
+        )
+    return tuple(sorted(zones))
+
+
+def _ways_out(settings: Settings) -> tuple[Subnets, Nat]:
+    """Where machines are and how they reach the internet. OpenStack's router is always the way out."""
+    access, aws = settings.ssh.access, settings.aws
+    if settings.cloud == "openstack":
+        if access == "session":
+            raise PlanError(
+                field="ssh.access", value=access, problem="only AWS has it", fix="use direct or bastion on openstack"
+            )
+        return "private", "none"
+    subnets = aws.subnets or ("public" if access == "direct" else "private")
+    if access == "direct" and subnets == "private":
+        raise PlanError(
+            field="aws.subnets",
+            value=subnets,
+            problem="ssh.access is direct, and machines in private subnets have no public address",
+            fix="use ssh.access bastion or session, or aws.subnets public",
+        )
+    if subnets == "public":
+        if aws.nat not in (None, "none"):
+            raise PlanError(
+                field="aws.nat",
+                value=aws.nat,
+                problem="machines in public subnets reach the internet by themselves",
+                fix="leave it out, or use aws.subnets private",
+            )
+        return subnets, "none"
+    nat = aws.nat or "one"
+    if nat == "none" and aws.image.engine == "install":
+        raise PlanError(
+            field="aws.nat",
+            value=nat,
+            problem="private machines without NAT reach no package archive to install Docker from",
+            fix="use one or per_zone, or an image with Docker in it (aws.image.engine: included)",
+        )
+    if nat == "none" and access == "session":
+        raise PlanError(
+            field="aws.nat",
+            value=nat,
+            problem="without NAT, machines do not reach AWS Systems Manager, which ssh.access session goes through",
+            fix="use one or per_zone, or ssh.access bastion",
+        )
+    return subnets, nat
+
+
+def _addresses(
+    addresses: AddressPlan, zone_of: Mapping[str, str], by_zone: Mapping[str, ZoneSubnets], subnets: Subnets
+) -> dict[str, str]:
+    """On AWS in the node's zone, elsewhere in the one network. Machines beside the swarm are in the first zone."""
+    if not by_zone:
+        nodes = {name: addresses.node_address(name) for name in zone_of}
+        beside = addresses.machine_network
+    else:
+        nodes = {name: by_zone[zone].node_address(name, public=subnets == "public") for name, zone in zone_of.items()}
+        beside = by_zone[min(by_zone)].public
+    return {**nodes, **dict(_beside(beside))}
+
+
+def _beside(network: IPv4Network) -> Iterator[tuple[str, str]]:
+    for name, number in (("load-balancer", LOAD_BALANCER), ("bastion", BASTION)):
+        yield name, address_in(network, number, field=name, network_field="network.machines")
+
+
+def _types(settings: Settings) -> dict[MachineKind, MachineType]:
+    known = EC2_TYPES if settings.cloud == "aws" else NOVA_FLAVORS
+    groups: tuple[tuple[Role, MachineGroup], ...] = ((MANAGER, settings.managers), (WORKER, settings.workers))
+    types: dict[MachineKind, MachineType] = {}
+    for role, group in groups:
+        field = f"{role}s"
+        types[role] = machine_type(
+            group.type or _DEFAULT_TYPES[settings.cloud][role],
+            known,
+            field=field,
+            cpus=group.cpus,
+            memory_bytes=parse_size(group.memory, field=f"{field}.memory") if group.memory else None,
+        )
+        if settings.cloud == "aws":
+            check_architecture(types[role], settings.aws.image.architecture, field=field)
+    for kind, name in _types_beside(settings).items():
+        # What they hold is not planned for: any name will do.
+        types[kind] = known.get(name, MachineType(name=name, cpus=1, memory_bytes=GIB))
+        if settings.cloud == "aws":
+            check_architecture(types[kind], settings.aws.image.architecture, field=_FIELDS[kind])
+    return types
+
+
+_FIELDS: Mapping[MachineKind, str] = {"bastion": "aws.bastion", "balancer": "load_balancer"}
+
+
+def _types_beside(settings: Settings) -> dict[MachineKind, str]:
+    """Only of machines that there will be."""
+    aws = settings.cloud == "aws"
+    types: dict[MachineKind, str] = {}
+    if settings.ssh.access == "bastion":
+        types["bastion"] = settings.aws.bastion_type if aws else settings.openstack.bastion_flavor
+    if settings.load_balancer.kind == "haproxy":
+        types["balancer"] = settings.load_balancer.type or _DEFAULT_TYPES[settings.cloud]["balancer"]
+    return types
+
+
+def _root_disk(group: MachineGroup, field: str) -> int:
+    size = whole_gib(group.disk, field=f"{field}.disk")
+    if size < _SMALLEST_ROOT_DISK_GIB:
+        raise PlanError(
+            field=f"{field}.disk",
+            value=group.disk,
+            problem="too small for an operating system and images",
+            fix=f"use {_SMALLEST_ROOT_DISK_GIB}g or more",
+        )
+    return size
+
+
+def whole_gib(text: str, *, field: str) -> int:
+    """GiB of `75g`; PlanError for a part of one, which clouds do not sell."""
+    size = parse_size(text, field=field)
+    if size % GIB or not size:
+        up = format_size((size // GIB + 1) * GIB)
+        raise PlanError(field=field, value=text, problem="not in whole GiB", fix=f"use {up}")
+    return size // GIB
+
+
+def _admin_networks(settings: Settings) -> tuple[str, ...]:
+    ssh = settings.ssh
+    if ssh.admin_networks == "anywhere":
+        return (ANYWHERE,)
+    if ssh.access == "session":
+        if ssh.admin_networks:
+            raise PlanError(
+                field="ssh.admin_networks",
+                value=ssh.admin_networks,
+                problem="with ssh.access session no port of a machine is open to them",
+                fix="leave it out",
+            )
+        return ()
+    if not ssh.admin_networks:
+        raise PlanError(
+            field="ssh.admin_networks",
+            value=[],
+            problem="nobody could reach the machines, this program neither",
+            fix="name the networks that you come from, such as 203.0.113.0/24",
+        )
+    return tuple(sorted(set(ssh.admin_networks)))
+
+
+def block_volume(settings: Settings, volume: VolumeSettings, size: int, *, field: str) -> EbsVolume | None:
+    """The EBS volume of a declared volume, checked; None on a cloud that has other types."""
+    if settings.cloud != "aws":
+        if volume.ebs is not None:
+            raise PlanError(
+                field=f"{field}.ebs",
+                value=volume.ebs.type,
+                problem=f"a type of AWS, and the cloud is {settings.cloud}",
+                fix="use a profile, which every cloud has",
+            )
+        return None
+    if volume.ebs is None:
+        return ebs_volume(volume.profile, size, settings.storage.profiles, field=field)
+    own = EbsVolume(type=volume.ebs.type, size_gib=size, iops=volume.ebs.iops, throughput=volume.ebs.throughput)
+    check_ebs_volume(own, field=field)
+    return own
