@@ -56,6 +56,9 @@ class ImageSource:
         return (image.architecture, image.os) if image else ("amd64", "linux")
 
 
+MOST_MEMBERS = 16
+"""Nodes that a managed load balancer sends requests to: any node reaches every task, and each member costs quota."""
+
 BalancerKind = Literal["haproxy", "managed", "none"]
 MachineKind = Literal["manager", "worker", "bastion", "balancer"]
 
