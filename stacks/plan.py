@@ -256,7 +256,7 @@ def _check_publish_mode(settings: Settings) -> None:
         raise PlanError(
             field="network.publish_mode",
             value="ingress",
-            problem=f"Docker makes the ingress network for {DEFAULT_MTU} bytes, and OpenStack's networks often carry less",
+            problem=f"Docker makes the ingress network for {DEFAULT_MTU} bytes; OpenStack's often carry less",
             fix=f"use host, or say network.mtu: {DEFAULT_MTU} where the network carries that",
         )
 
@@ -323,7 +323,7 @@ def _volumes(settings: Settings, specs: tuple[MachineSpec, ...]) -> Iterator[Vol
             raise PlanError(
                 field=f"{field}.zone",
                 value=volume.zone,
-                problem=f"its node {volume.node} is in {zones[volume.node]}, and a volume is attached in its zone alone",
+                problem=f"its node {volume.node} is in {zones[volume.node]}, and a volume stays in its zone",
                 fix=f"use {zones[volume.node]}, or a node in {volume.zone}",
             )
         size = whole_gib(volume.size, field=f"{field}.size")

@@ -160,8 +160,8 @@ class LoadBalancerSettings(Section):
     kind: Literal["haproxy", "managed", "none"] | None = Field(
         default=None,
         description=(
-            "`haproxy` is a machine of its own (a container on the local cloud, where it is the default), `managed` the "
-            "cloud's own: an AWS network load balancer, OpenStack's Octavia (the default there)."
+            "`haproxy` is a machine of its own (on the local cloud, where it is the default, a container), `managed` "
+            "the cloud's own: an AWS network load balancer, OpenStack's Octavia (the default there)."
         ),
     )
     type: str | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pulumi
 from pulumi.output import UNKNOWN
@@ -47,7 +47,7 @@ class ImageSource:
         if name in self.upstream:
             return pulumi.Output.from_input(self.upstream[name])
         image = self.images[name]
-        digest = UNKNOWN if image.digest is None else image.digest
+        digest: Any = UNKNOWN if image.digest is None else image.digest
         return pulumi.Output.concat(self.registry, "/", image.repository, "@", pulumi.Output.from_input(digest))
 
     def platform(self, name: str) -> tuple[str, str]:

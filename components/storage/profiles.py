@@ -1,4 +1,4 @@
-"""Storage profiles: what gold, silver and bronze mean in volume types of EBS and Cinder, and the limits of every EBS type.
+"""Storage profiles: what gold, silver and bronze mean in volume types, and the limits of every EBS type.
 
 The set `legacy` is Flocker's exact table (M106-M108), `modern` the same promises in today's types. A volume outside the
 limits of its type is refused here, at preview, and never becomes one of a lesser type without a word."""

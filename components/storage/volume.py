@@ -70,7 +70,7 @@ class PinnedVolume:
         )
 
     def _options(self) -> docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs | None:
-        """A Docker volume that is the folder of a mounted file system, and of nothing else: never filled from an image."""
+        """A Docker volume that is the folder of a mounted file system; never filled from an image."""
         if self.volume.device is None:
             return None
         return docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs(
