@@ -62,8 +62,8 @@ def _plan(stack: str, settings: Settings) -> Plan:
     addresses = _addresses(settings)
     rented = None if settings.cloud == "local" else plan_rented(settings, addresses)
     if rented is None:
-        check_nodes_fit(addresses, _names(settings))
         _check_local(settings)
+        check_nodes_fit(addresses, _names(settings))
     specs = tuple(_specs(settings, rented))
     _check_nodes(settings, specs)
     rules = _check_ports(settings, specs)

@@ -20,13 +20,14 @@ from components.plan.ports import Access
 from components.plan.quorum import spread_managers, zone_warnings
 from components.plan.sizes import GIB, format_size, parse_size
 from components.storage.profiles import EbsVolume, check_ebs_volume, ebs_volume
+from stacks.section import ANYWHERE
 from stacks.settings import MachineGroup, Settings, VolumeSettings
 
 Subnets = Literal["private", "public"]
 Nat = Literal["none", "one", "per_zone"]
 
-ANYWHERE = "0.0.0.0/0"
 MOST_EXPLICIT_WORKERS = 1_000
+_EVERYWHERE = "0.0.0.0/0"
 _MOST_ZONES = 3
 _SMALLEST_ROOT_DISK_GIB = 8
 _DEFAULT_TYPES: Mapping[str, Mapping[MachineKind, str]] = {
@@ -265,8 +266,6 @@ def whole_gib(text: str, *, field: str) -> int:
 
 def _admin_networks(settings: Settings) -> tuple[str, ...]:
     ssh = settings.ssh
-    if ssh.admin_networks == "anywhere":
-        return (ANYWHERE,)
     if ssh.access == "session":
         if ssh.admin_networks:
             raise PlanError(
@@ -283,6 +282,8 @@ def _admin_networks(settings: Settings) -> tuple[str, ...]:
             problem="nobody could reach the machines, this program neither",
             fix="name the networks that you come from, such as 203.0.113.0/24",
         )
+    if ANYWHERE in ssh.admin_networks:
+        return (_EVERYWHERE,)
     return tuple(sorted(set(ssh.admin_networks)))
 
 

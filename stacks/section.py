@@ -9,6 +9,9 @@ from components.plan.durations import shortest
 from components.plan.sizes import parse_size
 from stacks import patterns
 
+ANYWHERE = "anywhere"
+"""The whole internet, in the one word that says so."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Replicas = Annotated[int, Field(ge=0, le=10_000)]
 
@@ -21,8 +24,10 @@ def _network(text: str) -> str:
 
 def _admin_network(text: str) -> str:
     """A CIDR that is not everything: whoever means that says so in a word."""
+    if text == ANYWHERE:
+        return text
     if text in ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1"):
-        raise ValueError("that is the whole internet, or half of it; name your networks, or write `anywhere`, if meant")
+        raise ValueError("that is the whole internet, or half of it; name your networks, or write anywhere, if meant")
     return _network(text)
 
 

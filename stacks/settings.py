@@ -114,9 +114,9 @@ class SshSettings(Section):
             "`session` goes through AWS Systems Manager and opens no port."
         ),
     )
-    admin_networks: list[AdminCidr] | Literal["anywhere"] = Field(
-        default_factory=list[str],
-        description="Not local: networks that may reach SSH; `anywhere`, in this word, for the whole internet.",
+    admin_networks: list[AdminCidr] = Field(
+        default_factory=list,
+        description="Not local: networks that may reach SSH; `anywhere`, in this word, is the whole internet.",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.plan.errors import PlanError
-from components.plan.sizes import GIB, MIB
+from components.plan.sizes import GIB, MIB, format_size
 
 Architecture = Literal["amd64", "arm64"]
 
@@ -96,7 +96,7 @@ def machine_type(
     if found is None and cpus is not None and memory_bytes is not None:
         return MachineType(name=name, cpus=cpus, memory_bytes=memory_bytes)
     if found is None:
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
         meant = f"use {close[0]}, or " if close else ""
         raise PlanError(
             field=f"{field}.type",
@@ -104,11 +104,13 @@ def machine_type(
             problem="no type that is known here",
             fix=f"{meant}say its {field}.cpus and {field}.memory too",
         )
-    for said, name_of, is_really in ((cpus, "cpus", found.cpus), (memory_bytes, "memory", found.memory_bytes)):
-        if said is not None and said != is_really:
-            raise PlanError(
-                field=f"{field}.{name_of}", value=said, problem=f"{name} has {is_really:g}", fix="leave it out"
-            )
+    if cpus is not None and cpus != found.cpus:
+        raise PlanError(field=f"{field}.cpus", value=cpus, problem=f"{name} has {found.cpus:g}", fix="leave it out")
+    if memory_bytes is not None and memory_bytes != found.memory_bytes:
+        has = format_size(found.memory_bytes)
+        raise PlanError(
+            field=f"{field}.memory", value=format_size(memory_bytes), problem=f"{name} has {has}", fix="leave it out"
+        )
     return found
 
 

@@ -12,6 +12,7 @@ import pulumi_docker as docker
 from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.durations import shortest
+from components.plan.errors import PlanError
 from components.plan.placement import check_constraint, check_cpus, check_memory
 from components.storage.volume import PinnedVolume
 from components.swarm.cluster import Swarm
@@ -97,6 +98,19 @@ class SwarmServiceArgs:
         check_cpus(self.cpus, field=f"{where}: cpus")
         for constraint in self.constraints:
             check_constraint(constraint, field=f"{where}: constraint")
+        for volume in self.volumes:
+            if volume.volume.device is not None:
+                self._check_single(volume.volume.name)
+
+    def _check_single(self, volume: str) -> None:
+        """A block volume has one task at a time (M110): two that write to it destroy what is on it."""
+        field, fix = f"service {self.name}: replicas", "use 1 replica and the update order stop-first"
+        if self.replicas != 1:
+            value = "global" if self.replicas is None else self.replicas
+            raise PlanError(field=field, value=value, problem=f"block volume {volume} is for one task", fix=fix)
+        if self.update.order != "stop-first":
+            problem = f"with the update order {self.update.order} two tasks would have block volume {volume} at once"
+            raise PlanError(field=field, value=self.replicas, problem=problem, fix=fix)
 
     @property
     def all_constraints(self) -> tuple[str, ...]:

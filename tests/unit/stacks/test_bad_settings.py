@@ -9,7 +9,7 @@ from stacks.load import parse_settings
 from stacks.plan import make_plan
 
 CASES: list[tuple[dict[str, Any], str]] = [
-    ({"cloud": "azure"}, "cloud is 'azure': use 'local'"),
+    ({"cloud": "azure"}, "cloud is 'azure': use 'local', 'aws' or 'openstack'"),
     ({"protect": "yes please"}, "protect is 'yes please': use true or false"),
     (
         {"colour": "blue"},
@@ -79,7 +79,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"managers": {"memory": 512}}, "managers.memory is 512: use text"),
     ({"workers": {"count": -1}}, "workers.count is -1: use at least 0"),
-    ({"workers": {"count": 5000}}, "workers.count is 5000: use at most 1000"),
+    ({"workers": {"count": 5000}}, "workers.count is 5000: more machines than one computer holds; use at most 1000"),
     (
         {"workers": {"count": 300}},
         "network.machines is '10.60.0.0/24': no room for worker-300, which has the host number 350; use 10.60.0.0/23 or fewer nodes",
@@ -201,7 +201,10 @@ def test_there_are_at_least_forty_cases_and_no_case_twice() -> None:
 def test_two_faults_are_two_lines() -> None:
     with pytest.raises(SettingsError) as refusal:
         parse_settings({"cloud": "azure", "network": {"mtu": 1}})
-    assert str(refusal.value).splitlines() == ["cloud is 'azure': use 'local'", "network.mtu is 1: use at least 1280"]
+    assert str(refusal.value).splitlines() == [
+        "cloud is 'azure': use 'local', 'aws' or 'openstack'",
+        "network.mtu is 1: use at least 1280",
+    ]
 
 
 def test_the_defaults_are_a_plan_without_warnings() -> None:
