@@ -9,6 +9,8 @@ PYTHON ?= python3
 # pulumi when it is there, else the hermetic engine; ENGINE=pulumi|hermetic forces one.
 ENGINE ?= $(if $(shell command -v pulumi 2>/dev/null),pulumi,hermetic)
 PULUMI = $(if $(filter pulumi,$(ENGINE)),pulumi,bin/hermetic)
+# The cloud of the stack: only the local one needs Docker and the built images before a preview.
+CLOUD = $(or $(shell sed -n 's/^ *flotilla:cloud: *\([a-z]*\).*/\1/p' Pulumi.$(STACK).yaml 2>/dev/null),local)
 WORK := .flotilla
 PY := .venv/bin/python
 
@@ -20,7 +22,8 @@ export PULUMI_SKIP_UPDATE_CHECK ?= true
 # An Output in an f-string raises instead of becoming a help text.
 export PULUMI_ERROR_OUTPUT_STRING ?= 1
 
-.PHONY: help up preview refresh status ssh down clean test test-fast test-e2e lint lock schema images identity stack docker preflight
+.PHONY: help up preview refresh status cost ssh down clean push test test-fast test-e2e lint lock schema policy images \
+	identity stack docker preflight
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +40,12 @@ refresh: stack ## Read what is really there into the state
 
 status: $(PY) ## Nodes, services and URLs
 	@$(PY) -m stacks.status --stack $(STACK) --engine $(PULUMI)
+
+cost: $(PY) ## What the stack costs a month, by role and volume
+	@$(PY) -m stacks.cost --stack $(STACK)
+
+push: images ## Push the built images to the registry of the stack's file, for its nodes to pull
+	@$(PY) -m stacks.push --stack $(STACK)
 
 ssh: $(PY) ## A shell on a machine (NODE=manager-1)
 	@$(PY) -m stacks.shell --stack $(STACK) --engine $(PULUMI) $(NODE)
@@ -67,6 +76,9 @@ lint: .venv/.dev ## Format, rules and types
 schema: $(PY) ## Renew the JSON schema of the stack files
 	@$(PY) -m stacks.schema > stacks/settings.schema.json
 
+policy: .venv/.dev ## Renew the least-privilege policy of AWS
+	@$(PY) -m stacks.permissions
+
 lock: .venv/.dev ## Renew requirements*.txt from requirements*.in
 	@.venv/bin/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements.in -o requirements.txt
 	@.venv/bin/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
@@ -74,8 +86,8 @@ lock: .venv/.dev ## Renew requirements*.txt from requirements*.in
 docker:
 	@bin/docker-up >&2
 
-preflight: docker $(PY)
-	@$(PY) -m stacks.preflight --stack $(STACK)
+preflight: $(if $(filter local,$(CLOUD)),docker) $(PY)
+	@$(PY) -m stacks.preflight --stack $(STACK) --engine $(PULUMI)
 
 $(PY): requirements.txt
 	@echo "making .venv" >&2
@@ -93,5 +105,5 @@ images: docker $(PY)
 identity: $(PY)
 	@$(PY) -m stacks.files identity
 
-stack: images identity
+stack: $(if $(filter local,$(CLOUD)),images) identity
 	@$(PY) -m stacks.files stack --stack $(STACK) --engine $(PULUMI)

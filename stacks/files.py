@@ -16,6 +16,7 @@ from stacks.load import PROJECT_FOLDER, WORK_FOLDER, stack_file
 _WORK = PROJECT_FOLDER / WORK_FOLDER
 _IDENTITY = _WORK / "id_ed25519"
 _PASSPHRASE = _WORK / "passphrase"
+_ENCRYPTED = "secure:"
 _SALT_LINE = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 
 
@@ -58,8 +59,9 @@ def take_down(stack: str, engine: str) -> None:
         return
     subprocess.run([engine, "destroy", "--stack", stack, "--yes", "--skip-preview"], check=True)
     _run(engine, "stack", "rm", stack, "--yes", "--preserve-config")
+    _forget_salt(stack)
     if not _stacks(engine):
-        _forget_generated(stack)
+        _forget_generated()
 
 
 def clean() -> None:
@@ -93,15 +95,21 @@ def _ensure_passphrase(path: Path) -> None:
         file.write(secrets.token_urlsafe(32))
 
 
-def _forget_generated(stack: str) -> None:
-    """Identity, state and passphrase, and the salt in the stack file that belongs to that passphrase."""
+def _forget_salt(stack: str) -> None:
+    """The salt in the stack file that belongs to the generated passphrase; with secrets in the file, both stay."""
+    path = stack_file(stack)
+    text = path.read_text()
+    if _PASSPHRASE.exists() and _ENCRYPTED not in text:
+        path.write_text(_SALT_LINE.sub("", text))
+
+
+def _forget_generated() -> None:
+    """Identity and state, and the passphrase unless a stack file holds secrets that only it opens."""
     for path in (_IDENTITY, _IDENTITY.with_suffix(".pub")):
         path.unlink(missing_ok=True)
     shutil.rmtree(_WORK / "state", ignore_errors=True)
-    if _PASSPHRASE.exists():
-        _PASSPHRASE.unlink()
-        path = stack_file(stack)
-        path.write_text(_SALT_LINE.sub("", path.read_text()))
+    if not any(_SALT_LINE.search(path.read_text()) for path in PROJECT_FOLDER.glob("Pulumi.*.yaml")):
+        _PASSPHRASE.unlink(missing_ok=True)
 
 
 def _stacks(engine: str) -> bool:

@@ -24,6 +24,7 @@ class Node:
     user: str
     host_key: str
     private_address: str
+    proxy_command: str | None = None
 
     @property
     def url(self) -> str:
@@ -31,8 +32,9 @@ class Node:
         return f"ssh://{self.user}@{self.address}:{self.port}"
 
     def ssh_options(self, identity_file: str) -> list[str]:
-        """Words for ssh's command line: this identity and the host key that the stack knows, nothing else."""
-        return ssh_arguments(identity_file, known_hosts_name(self.url), self.host_key)
+        """Words for ssh's command line: this identity, the host key that the stack knows, and the way there."""
+        proxy = ["-o", f"ProxyCommand={self.proxy_command}"] if self.proxy_command else []
+        return [*ssh_arguments(identity_file, known_hosts_name(self.url), self.host_key), *proxy]
 
 
 def read_outputs(engine: str, stack: str) -> dict[str, Any]:
@@ -49,5 +51,6 @@ def nodes(outputs: dict[str, Any]) -> list[Node]:
     found = outputs.get("nodes")
     if not found:
         raise StackError("the stack has no machines; run `make up` first")
-    described = [Node(name=name, **values) for name, values in found.items()]
+    proxy = outputs.get("proxy_command")
+    described = [Node(name=name, **values, proxy_command=proxy) for name, values in found.items()]
     return sorted(described, key=lambda node: (node.role, len(node.name), node.name))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,49 @@ from _pytest.mark.structures import ParameterSet
 
 from tests.graph.graph import Graph, Resource, leaks, record
 
-DEFAULT: dict[str, Any] = {}
+RENTED: dict[str, Any] = {
+    "ssh": {"access": "bastion", "admin_networks": ["203.0.113.0/24"]},
+    "registry": {"address": "registry.example.com"},
+}
+CLOUDS: dict[str, dict[str, Any]] = {
+    "local": {},
+    "aws": {"cloud": "aws", **RENTED},
+    "openstack": {"cloud": "openstack", **RENTED},
+}
+DEV: dict[str, Any] = {}
 PRODUCTION: dict[str, Any] = {
     "protect": True,
     "managers": {"count": 5},
     "workers": {"count": 9, "labels": {"disk": "ssd"}},
     "swarm": {"autolock": True},
     "nodes": {"worker-2": {"availability": "drain"}},
+    "volumes": {"spark": {"node": "worker-3"}, "archive": {"node": "worker-3", "profile": "silver", "size": "200g"}},
 }
 HUNDRED: dict[str, Any] = {"workers": {"count": 100}}
+SIZES = {"dev": DEV, "production": PRODUCTION, "hundred": HUNDRED}
 MESH: dict[str, Any] = {"network": {"publish_mode": "ingress"}}
-BARE: dict[str, Any] = {"services": {"web": None, "wordpress": None}, "workers": {"count": 0}, "managers": {"count": 1}}
-STACKS = {"default": DEFAULT, "production": PRODUCTION, "hundred": HUNDRED, "mesh": MESH, "bare": BARE}
+NOTHING: dict[str, Any] = {"web": None, "wordpress": None}
+BARE: dict[str, Any] = {"services": NOTHING, "workers": {"count": 0}, "managers": {"count": 1}}
+HAPROXY: dict[str, Any] = {"load_balancer": {"kind": "haproxy"}}
+DIRECT: dict[str, Any] = {"ssh": {"access": "direct", "admin_networks": ["203.0.113.0/24", "198.51.100.0/24"]}}
+POOL: dict[str, Any] = {"workers": {"count": 50, "pool": True}, "services": {"wordpress": None}}
+STACKS = {
+    **{f"{cloud} {size}": {**base, **settings} for cloud, base in CLOUDS.items() for size, settings in SIZES.items()},
+    "local mesh": MESH,
+    "local bare": BARE,
+    "aws bare": {**CLOUDS["aws"], **BARE},
+    "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
+    "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},
+    "aws zones": {**CLOUDS["aws"], **MESH, "aws": {"nat": "per_zone"}, "storage": {"flocker_control": True}},
+    "openstack bare": {**CLOUDS["openstack"], **BARE},
+    "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},
+}
+ON_RENTED_MACHINES = [name for name in STACKS if not name.startswith("local")]
+INSTANCES = {
+    "docker:index/container:Container",
+    "aws:ec2/instance:Instance",
+    "openstack:compute/instance:Instance",
+}
 MODES = ("applied", "preview")
 
 STACK = "pulumi:pulumi:Stack"
@@ -42,11 +74,19 @@ def graph(stack: str, mode: str) -> Graph:
 
 def case(*values: str) -> ParameterSet:
     """A parameter set; a hundred workers take their time."""
-    return pytest.param(*values, marks=[pytest.mark.slow] if values[0] == "hundred" else [])
+    marks = [pytest.mark.xdist_group(f"graph {values[0]}")]
+    return pytest.param(*values, marks=[*marks, pytest.mark.slow] if "hundred" in values[0] else marks)
 
 
-every_graph = pytest.mark.parametrize(("stack", "mode"), [case(stack, mode) for stack in STACKS for mode in MODES])
+def graphs(stacks: Iterable[str]) -> pytest.MarkDecorator:
+    """Every mode of these stacks; one worker of the test run has all of a stack, since recording takes its time."""
+    return pytest.mark.parametrize(("stack", "mode"), [case(stack, mode) for stack in stacks for mode in MODES])
+
+
+every_graph = graphs(STACKS)
 every_stack = pytest.mark.parametrize("stack", [case(stack) for stack in STACKS])
+local_graphs = graphs(name for name in STACKS if name.startswith("local"))
+rented_graphs = graphs(ON_RENTED_MACHINES)
 
 
 def in_swarm(found: Graph) -> list[Resource]:
@@ -124,15 +164,18 @@ def test_services_wait_until_every_node_has_joined(stack: str, mode: str) -> Non
 
 @every_graph
 def test_the_cluster_takes_nothing_from_an_instance_id(stack: str, mode: str) -> None:
-    (cluster,) = graph(stack, mode).of_type("swarm:index:Cluster")
-    direct = cluster.request.get("dependencies", [])
-    assert [urn for urn in direct if "container" in urn.rpartition("::")[2]] == []
+    found = graph(stack, mode)
+    (cluster,) = found.of_type("swarm:index:Cluster")
+    direct = [found.by_urn[urn] for urn in cluster.request.get("dependencies", [])]
+    assert direct
+    assert [resource.name for resource in direct if resource.type in INSTANCES] == []
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("mode", MODES)
-def test_depth_does_not_grow_with_the_cluster_and_edges_grow_with_its_nodes_only(mode: str) -> None:
-    small, large = graph("default", mode), graph("hundred", mode)
+def test_depth_does_not_grow_with_the_cluster_and_edges_grow_with_its_nodes_only(cloud: str, mode: str) -> None:
+    small, large = graph(f"{cloud} dev", mode), graph(f"{cloud} hundred", mode)
     assert large.depth == small.depth
     added = len(large.of_type("swarm:index:Node")) - len(small.of_type("swarm:index:Node"))
     assert (large.edges - small.edges) / added <= 30
@@ -146,7 +189,7 @@ def test_a_secret_is_never_outside_a_secret_wrapper(stack: str, mode: str) -> No
 
 
 def test_the_program_does_handle_secrets_that_could_leak() -> None:
-    found = graph("default", "applied")
+    found = graph("local dev", "applied")
     assert "sentinel-secret" in str([secret.inputs for secret in found.of_type("docker:index/secret:Secret")]) or [
         container
         for container in found.of_type("docker:index/container:Container")
@@ -179,23 +222,33 @@ def test_managers_are_odd_and_first(stack: str, mode: str) -> None:
     assert roles.count("manager") % 2 == 1
 
 
-@every_graph
+@local_graphs
 def test_only_loopback_is_published_on_the_users_computer(stack: str, mode: str) -> None:
     for container in graph(stack, mode).of_type("docker:index/container:Container"):
         assert [port for port in container.inputs.get("ports", []) if port["ip"] != "127.0.0.1"] == []
         assert not container.inputs.get("privileged")
 
 
-def test_production_protects_what_holds_data() -> None:
-    found = graph("production", "applied")
-    volumes = found.of_type("docker:index/volume:Volume")
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_production_protects_what_holds_data(cloud: str) -> None:
+    kinds = {
+        "local": "docker:index/volume:Volume",
+        "aws": "aws:ebs/volume:Volume",
+        "openstack": "openstack:blockstorage/volume:Volume",
+    }
+    found = graph(f"{cloud} production", "applied")
+    volumes = found.of_type(kinds[cloud])
     assert volumes
     assert [volume.name for volume in volumes if not volume.request.get("protect")] == []
+    (cluster,) = found.of_type("swarm:index:Cluster")
+    assert cluster.request.get("protect")
 
 
-def test_the_graph_is_the_same_in_any_hash_seed() -> None:
-    first = record(PRODUCTION, "applied", PYTHONHASHSEED="1")
-    second = record(PRODUCTION, "applied", PYTHONHASHSEED="4711")
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_graph_is_the_same_in_any_hash_seed(cloud: str) -> None:
+    settings = STACKS[f"{cloud} production"]
+    first = record(settings, "applied", PYTHONHASHSEED="1")
+    second = record(settings, "applied", PYTHONHASHSEED="4711")
     assert {r.urn: r.inputs for r in first.resources} == {r.urn: r.inputs for r in second.resources}
 
 
@@ -209,7 +262,7 @@ def test_a_second_update_registers_what_the_first_did(stack: str) -> None:
 
 def test_a_urn_once_released_is_still_there_or_has_an_alias() -> None:
     """`ledger.txt` lists the URNs of the default stack; what is renamed needs an alias, or users lose their data."""
-    found = graph("default", "applied")
+    found = graph("local dev", "applied")
     aliases = {
         alias["urn"] for resource in found.resources for alias in resource.request.get("aliases", []) if "urn" in alias
     }
@@ -218,21 +271,23 @@ def test_a_urn_once_released_is_still_there_or_has_an_alias() -> None:
     assert [urn for urn in released if urn not in found.by_urn and urn not in aliases] == []
 
 
-def test_adding_a_worker_only_adds() -> None:
-    fewer = record({"workers": {"count": 2}}, "applied")
-    more = record({"workers": {"count": 3}}, "applied")
-    changed = {
-        resource.name
-        for resource in fewer.resources
-        if resource.custom and more.by_urn[resource.urn].inputs != resource.inputs
-    }
-    # The gate waits for one node more; nothing else changes.
-    assert changed == {"swarm-readiness"}
-    assert {r.urn for r in fewer.resources} < {r.urn for r in more.resources}
+@rented_graphs
+def test_every_machine_that_was_replaced_is_a_new_node(stack: str, mode: str) -> None:
+    """Nothing of a rented machine outlives it: its node leaves before the machine goes, and the new one joins."""
+    found = graph(stack, mode)
+    for node in found.of_type("swarm:index:Node"):
+        assert "machine" in node.inputs["triggers"], node.name
+        assert {found.by_urn[urn].type for urn in node.dependencies} & INSTANCES, node.name
 
 
-def test_the_order_of_nodes_in_the_settings_changes_nothing() -> None:
-    nodes = {"worker-1": {"labels": {"a": "1"}}, "worker-2": {"labels": {"b": "2"}}}
-    one = record({"nodes": nodes}, "applied")
-    other = record({"nodes": dict(reversed(nodes.items()))}, "applied")
-    assert {r.urn: r.inputs for r in one.resources} == {r.urn: r.inputs for r in other.resources}
+@rented_graphs
+def test_a_jump_host_is_there_exactly_where_the_way_in_is_a_bastion(stack: str, mode: str) -> None:
+    found = graph(stack, mode)
+    reached_through = {"bastion": 1, "direct": 0, "session": 0}[STACKS[stack]["ssh"]["access"]]
+    assert len(found.of_type("flotilla:swarm:JumpHost")) == reached_through
+
+
+def test_no_graph_on_a_rented_cloud_asks_for_the_users_docker() -> None:
+    for stack in ON_RENTED_MACHINES:
+        if "hundred" not in stack:
+            assert graph(stack, "applied").of_type("docker:index/container:Container") == []
