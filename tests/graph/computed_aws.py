@@ -4,3 +4,5 @@ from collections.abc import Callable
 from typing import Any
 
 AWS: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]] = {}
+
+INVOKES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}

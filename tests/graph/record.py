@@ -19,13 +19,14 @@ from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
 from stacks.deploy import deploy
 from stacks.load import Inputs, parse_settings
-from tests.graph.computed_aws import AWS
-from tests.graph.computed_openstack import OPENSTACK
+from tests.graph import computed_aws, computed_openstack
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 SENTINEL = "sentinel-secret"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+COMPUTED = {**computed_aws.AWS, **computed_openstack.OPENSTACK}
+INVOKES = {**computed_aws.INVOKES, **computed_openstack.INVOKES}
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 
@@ -60,7 +61,7 @@ def computed(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         "docker:index/secret:Secret": lambda: {"name": f"{name}-1234567"},
         "docker:index/serviceConfig:ServiceConfig": lambda: {"name": f"{name}-1234567"},
     }
-    tables |= {token: partial(make, name, inputs) for token, make in {**AWS, **OPENSTACK}.items()}
+    tables |= {token: partial(make, name, inputs) for token, make in COMPUTED.items()}
     added = tables[kind]() if kind in tables else {}
     return {key: value for key, value in added.items() if key not in inputs}
 
@@ -99,6 +100,13 @@ class Recorder(MockMonitor):
         answer.update(inputs if self.preview else {**inputs, **computed(request.type, request.name, inputs)})
         identity = "" if self.preview else f"{request.name}-id"
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=answer)
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 - the protocol's name and messages
+        # Default providers are switched off, and the engine would refuse.
+        assert request.provider, request.tok
+        answer = struct_pb2.Struct()
+        answer.update(INVOKES[request.tok](json_format.MessageToDict(request.args)))
+        return resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name and messages
         self.outputs[request.urn] = json_format.MessageToDict(request.outputs)

@@ -174,7 +174,7 @@ def test_swarm_ports_open_to_the_swarms_own_groups_alone(cloud: str, variant: st
 @pytest.mark.parametrize("cloud", ["aws", "openstack"])
 def test_the_whole_internet_reaches_published_ports_alone(cloud: str, variant: str) -> None:
     services = {8080, 8081}
-    opened = {first for _, first, last, source, _ in rendered(cloud, graph(cloud, variant)) if source == "0.0.0.0/0"}
+    opened = {first for _, first, _, source, _ in rendered(cloud, graph(cloud, variant)) if source == "0.0.0.0/0"}
     assert opened == services
 
 

@@ -2,76 +2,21 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.project_copy import HERMETIC, KEY, Place, copy_project
+
 pytestmark = pytest.mark.slow
 
-PROJECT = Path(__file__).resolve().parents[2]
-PARTS = (
-    "Pulumi.yaml",
-    "Pulumi.dev.yaml",
-    "Makefile",
-    "__main__.py",
-    "stacks",
-    "components",
-    "plugins",
-    "hermetic",
-    "bin",
-)
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
-HERMETIC = "bin/hermetic"
 PREVIEW = (HERMETIC, "preview", "--stack", "dev")
-
-
-@dataclass
-class Place:
-    """A project folder of its own, with a backend and a stack `dev` in it."""
-
-    folder: Path
-    environment: dict[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.state / ".pulumi" / "stacks" / "flotilla" / "dev.json"
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return subprocess.run(
-            words,
-            cwd=self.folder,
-            env=kept | self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    for name in PARTS:
-        source = PROJECT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, tmp_path / name)
-    (tmp_path / ".venv").symlink_to(PROJECT / ".venv")
-    made = Place(tmp_path)
-    made.state.mkdir(mode=0o700)
-    made.environment = {"PULUMI_BACKEND_URL": f"file://{made.state}", "PULUMI_CONFIG_PASSPHRASE": "right"}
-    done = made.run(HERMETIC, "stack", "init", "dev")
-    assert done.returncode == 0, done.stderr
-    return made
+    return copy_project(tmp_path)
 
 
 def without(*names: str) -> Callable[[Place], None]:

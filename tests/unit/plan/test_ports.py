@@ -201,3 +201,30 @@ def test_one_port_on_two_addresses_is_no_clash() -> None:
 def test_a_host_port_beyond_the_last_is_refused() -> None:
     with pytest.raises(PlanError, match=r"^ssh.first_port: port of worker-1 is 65536: no port; use 1 to 65535$"):
         check_host_ports([HostPort(owner="ssh.first_port: port of worker-1", port=65536)])
+
+
+def test_with_a_bastion_ssh_leads_through_it_alone() -> None:
+    assert shape(port_table(access="bastion")) == (BASE - {("tcp", "22", "admin", "nodes")}) | {
+        ("tcp", "22", "admin", "bastion"),
+        ("tcp", "22", "bastion", "nodes"),
+    }
+
+
+def test_a_session_of_the_cloud_needs_no_port() -> None:
+    assert shape(port_table(access="session")) == BASE - {("tcp", "22", "admin", "nodes")}
+
+
+def test_with_haproxy_in_front_the_public_reaches_it_and_only_it_reaches_the_nodes() -> None:
+    rules = port_table(publications=[Publication(service="web", port=8080)], statistics_port=8404)
+    assert shape(rules) == BASE | {
+        ("tcp", "22", "admin", "balancer"),
+        ("tcp", "8080", "public", "balancer"),
+        ("tcp", "8080", "balancer", "nodes"),
+        ("tcp", "8404", "admin", "balancer"),
+    }
+
+
+def test_every_rule_has_a_key_of_its_own() -> None:
+    publications = [Publication(service="web", port=8080), Publication(service="dns", port=53, protocol="udp")]
+    rules = port_table(encrypted=True, flocker=True, publications=publications, access="bastion", statistics_port=8404)
+    assert len({rule.key for rule in rules}) == len(rules) == 15

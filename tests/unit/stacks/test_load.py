@@ -50,6 +50,7 @@ def test_files_become_values(folder: Path) -> None:
     inputs = load("dev", folder)
     assert inputs.ssh_public_key == KEY
     assert inputs.capabilities == ("CAP_CHOWN",)
+    assert inputs.images is not None
     assert inputs.images.services["nginx"].architecture == "arm64"
     assert inputs.identity_file == str(folder / ".flotilla" / "id_ed25519")
 
@@ -85,3 +86,55 @@ def test_a_file_that_is_missing_or_damaged_is_named(folder: Path, name: str, con
     with pytest.raises(SettingsError) as refused:
         load("dev", folder)
     assert str(refused.value) == message
+
+
+AWS = {
+    "flotilla:cloud": "aws",
+    "flotilla:ssh": json.dumps({"access": "session"}),
+    "flotilla:registry": json.dumps({"address": "registry.example.com"}),
+    "flotilla:services": json.dumps({"wordpress": None}),
+}
+
+
+def rented(monkeypatch: pytest.MonkeyPatch, *, preview: bool = False, **config: str) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({**AWS, **config}))
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+
+
+def test_a_rented_cloud_asks_nothing_of_the_users_docker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rented(monkeypatch, **{"flotilla:images": json.dumps({"haproxy": f"a/haproxy@sha256:{'0' * 64}"})})
+    (folder / ".flotilla" / "host.json").unlink()
+    inputs = load("production", folder)
+    assert inputs.images is None
+    assert inputs.service_images["nginx"].digest == "sha256:1"
+
+
+def test_a_preview_before_anything_was_built_does_not_know_digests(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rented(monkeypatch, preview=True)
+    (folder / ".flotilla" / "images.json").unlink()
+    assert {name: image.digest for name, image in load("production", folder).service_images.items()} == {
+        "nginx": None,
+        "haproxy": None,
+    }
+
+
+def test_an_update_needs_the_digests(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rented(monkeypatch)
+    (folder / ".flotilla" / "images.json").unlink()
+    with pytest.raises(SettingsError, match=r"images\.json is missing: .* run `make images`"):
+        load("production", folder)
+
+
+def test_the_authority_of_the_registry_is_read_from_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = json.dumps({"address": "registry.example.com", "authority_file": "authority.pem"})
+    rented(monkeypatch, **{"flotilla:registry": registry})
+    with pytest.raises(SettingsError) as refused:
+        load("production", folder)
+    assert str(refused.value) == (
+        "registry.authority_file is 'authority.pem': No such file or directory; "
+        "name a PEM file, relative to the project folder"
+    )
+    (folder / "authority.pem").write_text("PEM")
+    assert load("production", folder).registry_authority == "PEM"

@@ -10,7 +10,8 @@ import pytest
 from stacks.errors import SettingsError
 from stacks.load import parse_settings, stack_file
 from stacks.plan import make_plan
-from stacks.preflight import check, connect, stack_file_settings
+from stacks.preflight import check, check_credentials, check_engine, connect, stack_file_settings
+from stacks.settings import Settings
 
 
 class Engine:
@@ -86,3 +87,65 @@ def test_a_stack_without_a_file_is_refused_with_those_that_there_are(tmp_path: P
 
 def test_the_settings_of_the_stack_file_are_those_of_the_stack() -> None:
     assert stack_file_settings("dev").workers.count == 2
+
+
+def rented(cloud: str, **settings: Any) -> Settings:
+    return parse_settings({"cloud": cloud, **settings})
+
+
+def lacking(settings: Settings, environment: dict[str, str], home: Path) -> str:
+    with pytest.raises(SettingsError) as refused:
+        check_credentials(settings, environment, home)
+    return str(refused.value)
+
+
+def test_the_engine_of_this_repository_never_changes_a_rented_cloud() -> None:
+    with pytest.raises(SettingsError) as refused:
+        check_engine("production", "aws", "hermetic")
+    assert str(refused.value) == (
+        "stack production is on cloud aws, which only the Pulumi CLI can change: install it "
+        "(https://www.pulumi.com/docs/install/); without it, `make preview STACK=production` shows what it would do"
+    )
+    check_engine("production", "aws", "pulumi")
+
+
+def test_missing_credentials_of_aws_are_named_with_what_to_set(tmp_path: Path) -> None:
+    assert lacking(rented("aws"), {}, tmp_path) == (
+        "AWS credentials are missing: set AWS_PROFILE (and log in: `aws sso login`), or AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY"
+    )
+
+
+def test_half_a_key_of_aws_is_no_credential(tmp_path: Path) -> None:
+    assert lacking(rented("aws"), {"AWS_ACCESS_KEY_ID": "AKIA"}, tmp_path).startswith("AWS credentials are missing")
+
+
+def test_a_profile_a_key_pair_or_a_file_are_credentials_of_aws(tmp_path: Path) -> None:
+    check_credentials(rented("aws"), {"AWS_PROFILE": "work"}, tmp_path)
+    check_credentials(rented("aws"), {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}, tmp_path)
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").touch()
+    check_credentials(rented("aws"), {}, tmp_path)
+
+
+def test_missing_credentials_of_openstack_are_named_with_what_to_set(tmp_path: Path) -> None:
+    assert lacking(rented("openstack", openstack={"cloud": "site"}), {}, tmp_path) == (
+        "OpenStack credentials are missing: no clouds.yaml names site; write one (./clouds.yaml or "
+        "~/.config/openstack/clouds.yaml), or set OS_AUTH_URL with OS_APPLICATION_CREDENTIAL_ID and "
+        "OS_APPLICATION_CREDENTIAL_SECRET"
+    )
+
+
+def test_an_address_alone_does_not_log_in_to_openstack(tmp_path: Path) -> None:
+    environment = {"OS_AUTH_URL": "https://keystone.example.com"}
+    assert lacking(rented("openstack"), environment, tmp_path).startswith("OpenStack credentials are missing")
+    check_credentials(rented("openstack"), {**environment, "OS_APPLICATION_CREDENTIAL_SECRET": "x"}, tmp_path)
+
+
+def test_a_clouds_yaml_that_knows_the_cloud_is_a_credential_of_openstack(tmp_path: Path) -> None:
+    folder = tmp_path / ".config" / "openstack"
+    folder.mkdir(parents=True)
+    (folder / "clouds.yaml").write_text("clouds: {site: {auth: {auth_url: https://keystone.example.com}}}")
+    check_credentials(rented("openstack", openstack={"cloud": "site"}), {}, tmp_path)
+    check_credentials(rented("openstack"), {"OS_CLOUD": "site"}, tmp_path)
+    assert "names other" in lacking(rented("openstack", openstack={"cloud": "other"}), {}, tmp_path)

@@ -1,4 +1,4 @@
-"""Storage profiles: Flocker's exact formulas, today's types beside them, and every bound of every type on both sides."""
+"""Storage profiles: Flocker's exact formulas, today's types beside them, and every bound of every type, both sides."""
 
 import pytest
 from hypothesis import given
