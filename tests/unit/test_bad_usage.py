@@ -1,7 +1,5 @@
 """Wrong ways to call the engine and `make`, one line of the table each: exit code, and the one line that is said."""
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
