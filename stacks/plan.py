@@ -24,7 +24,14 @@ from components.plan.sizes import parse_size
 from components.services.haproxy import HEALTH_PORT
 from components.storage.volume import VolumeSpec
 from stacks.errors import SettingsError
-from stacks.rented import MOST_EXPLICIT_WORKERS, RentedPlan, block_volume, plan_rented, whole_gib
+from stacks.rented import (
+    MOST_EXPLICIT_WORKERS,
+    RentedPlan,
+    block_volume,
+    check_pool_targets,
+    plan_rented,
+    whole_gib,
+)
 from stacks.settings import MachineGroup, Settings, VolumeSettings
 
 PROJECT = "flotilla"
@@ -192,6 +199,8 @@ def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> tuple[Ru
     )
     if settings.cloud == "local":
         _check_host_ports(settings, specs, published)
+    else:
+        check_pool_targets(settings, len(published))
     return table
 
 
