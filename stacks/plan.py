@@ -4,6 +4,7 @@ resource exists."""
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from components.clouds.aws.devices import check_devices
 from components.machine import EnginePackage, EngineSettings, MachineSpec
 from components.naming import MANAGER, WORKER, Role, node_names, parse_node_name, stack_prefix
 from components.plan.addresses import AddressPlan, check_nodes_fit, check_overlay_capacity, host_number, plan_addresses
@@ -75,12 +76,15 @@ def _plan(stack: str, settings: Settings) -> Plan:
     _check_nodes(settings, specs)
     rules = _check_ports(settings, specs)
     _check_services(settings, addresses, specs)
+    volumes = tuple(_volumes(settings, specs))
+    if settings.cloud == "aws":
+        check_devices({volume.name: volume.node for volume in volumes})
     return Plan(
         prefix=stack_prefix(PROJECT, stack),
         specs=specs,
         addresses=addresses,
         engine=_engine(settings, addresses),
-        volumes=tuple(_volumes(settings, specs)),
+        volumes=volumes,
         rules=rules,
         rented=rented,
         warnings=(*warnings, *(rented.warnings if rented else ())),
