@@ -265,8 +265,8 @@ def _withheld(text: str) -> str:
 
 def render_user_data(data: UserData) -> str:
     """The `#cloud-config` of a machine: the same text for the same values, on every cloud."""
-    name = {"hostname": data.host_name} if data.host_name else {}
-    text = "#cloud-config\n" + _yaml({**_login(data), **name}) + _what_all_share(_hashable(data))
+    name = f"hostname: {data.host_name}\n" if data.host_name else ""
+    text = "#cloud-config\n" + _login(data.user, data.ssh_public_keys) + name + _what_all_share(_hashable(data))
     if _PRIVATE.search(text):
         raise PlanError(
             field="user data",
@@ -319,18 +319,21 @@ def _yaml(document: Mapping[str, Any]) -> str:
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
 
 
-def _login(data: UserData) -> dict[str, Any]:
-    user: dict[str, Any] = {"name": data.user, "ssh_authorized_keys": [key.strip() for key in data.ssh_public_keys]}
-    if data.user != _ROOT:
+@lru_cache(maxsize=16)
+def _login(name: str, ssh_public_keys: tuple[str, ...]) -> str:
+    user: dict[str, Any] = {"name": name, "ssh_authorized_keys": [key.strip() for key in ssh_public_keys]}
+    if name != _ROOT:
         user |= {"groups": ["docker"], "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
-    return {
-        "users": [user],
-        "disable_root": data.user != _ROOT,
-        "ssh_pwauth": False,
-        # A host key that was put in before the first boot stays; a machine without one makes this kind.
-        "ssh_deletekeys": False,
-        "ssh_genkeytypes": ["ed25519"],
-    }
+    return _yaml(
+        {
+            "users": [user],
+            "disable_root": name != _ROOT,
+            "ssh_pwauth": False,
+            # A host key that was put in before the first boot stays; a machine without one makes this kind.
+            "ssh_deletekeys": False,
+            "ssh_genkeytypes": ["ed25519"],
+        }
+    )
 
 
 def _packages(data: _Shared) -> dict[str, Any]:
