@@ -3,22 +3,16 @@ used, since AWS's alone takes a second."""
 
 from components.clouds.cloud import Cloud, ImageSource, RentedCloudArgs
 from components.clouds.local.cloud import LocalCloud, LocalCloudArgs
-from components.plan.errors import PlanError
-from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import Plan
 from stacks.rented import RentedPlan, whole_gib
 
 
 def make_cloud(inputs: Inputs, plan: Plan) -> Cloud:
-    """The cloud of the stack, with its machines; SettingsError in one line for what only this cloud refuses."""
-    try:
-        if plan.rented is None:
-            return LocalCloud("local", _local(inputs, plan))
-        make = _aws if inputs.settings.cloud == "aws" else _openstack
-        return make(inputs, plan, plan.rented)
-    except PlanError as error:
-        raise SettingsError(str(error)) from None
+    """The cloud of the stack, with its machines; PlanError for what only this cloud refuses."""
+    if plan.rented is None:
+        return LocalCloud("local", _local(inputs, plan))
+    return _aws(inputs, plan, plan.rented) if inputs.settings.cloud == "aws" else _openstack(inputs, plan, plan.rented)
 
 
 def _local(inputs: Inputs, plan: Plan) -> LocalCloudArgs:

@@ -197,6 +197,13 @@ def _ways_out(settings: Settings) -> tuple[Subnets, Nat]:
             problem="private machines without NAT reach no package archive to install Docker from",
             fix="use one or per_zone, or an image with Docker in it (aws.image.engine: included)",
         )
+    if nat == "none" and settings.workers.pool:
+        raise PlanError(
+            field="aws.nat",
+            value=nat,
+            problem="without NAT, machines of a pool reach neither their join token nor the autoscaling API",
+            fix="use one or per_zone, or workers.pool: false",
+        )
     if nat == "none" and access == "session":
         raise PlanError(
             field="aws.nat",

@@ -103,6 +103,10 @@ NETWORKS: list[Case] = [
         aws(aws={"nat": "none", "image": {"engine": "included"}}, ssh={"access": "session"}),
         "aws.nat is 'none': without NAT, machines do not reach AWS Systems Manager, which ssh.access session goes through; use one or per_zone, or ssh.access bastion",
     ),
+    (
+        aws(aws={"nat": "none", "image": {"engine": "included"}}, workers={"pool": True}),
+        "aws.nat is 'none': without NAT, machines of a pool reach neither their join token nor the autoscaling API; use one or per_zone, or workers.pool: false",
+    ),
     (aws(aws={"nat": "two"}), "aws.nat is 'two': use 'none', 'one' or 'per_zone'"),
     (
         openstack(network={"publish_mode": "ingress"}),
