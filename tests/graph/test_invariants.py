@@ -38,7 +38,7 @@ BARE: dict[str, Any] = {"services": NOTHING, "workers": {"count": 0}, "managers"
 HAPROXY: dict[str, Any] = {"load_balancer": {"kind": "haproxy"}}
 DIRECT: dict[str, Any] = {"ssh": {"access": "direct", "admin_networks": ["203.0.113.0/24", "198.51.100.0/24"]}}
 POOL: dict[str, Any] = {"workers": {"count": 50, "pool": True}, "services": {"wordpress": None}}
-STACKS = {
+STACKS: dict[str, dict[str, Any]] = {
     **{f"{cloud} {size}": {**base, **settings} for cloud, base in CLOUDS.items() for size, settings in SIZES.items()},
     "local mesh": MESH,
     "local bare": BARE,

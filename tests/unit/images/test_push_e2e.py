@@ -32,6 +32,6 @@ def test_who_pulls_by_digest_gets_what_was_built(registry: Started) -> None:
 
 
 def test_a_registry_that_has_another_digest_is_refused(registry: Started) -> None:
-    other = dict.fromkeys(SERVICES, "sha256:" + "0" * 64)
+    other: dict[str, str] = dict.fromkeys(SERVICES, "sha256:" + "0" * 64)
     with pytest.raises(BuildError, match=r"but it was built as sha256:0000.*run `make images`, then push again"):
         push(engine.connect(), f"127.0.0.1:{registry.port(5000)}", other, Progress())
