@@ -115,7 +115,7 @@ class Recorder(MockMonitor):
 
 def fake_inputs(settings: dict[str, Any]) -> Inputs:
     """The settings under test with files that need not exist."""
-    names = ("nginx", "mariadb", "wordpress", "haproxy")
+    names = ("nginx", "mariadb", "wordpress", "haproxy", "spark")
     images = {name: Image(repository=name, digest="sha256:" + "0" * 64) for name in names}
     parsed = parse_settings(settings)
     inputs = Inputs(

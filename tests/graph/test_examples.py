@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stacks.load import PROJECT_FOLDER, parse_settings
-from stacks.plan import make_plan
+from stacks.plan import built_images, make_plan
 from stacks.schema import stack_file_schema
 from tests.graph.graph import Graph, record
 from tests.project_copy import HERMETIC, KEY, Place, copy_project
@@ -25,6 +25,7 @@ NODES = {
     "dev": (3, 2),
     "aws": (3, 6),
     "openstack": (3, 6),
+    "spark": (1, 3),
     "minimal": (1, 3),
     "three-nodes": (1, 2),
     "five-nodes": (1, 4),
@@ -83,9 +84,9 @@ def prepared(folder: Path, name: str) -> Place:
     (work / "id_ed25519.pub").write_text(KEY)
     if settings(name)["cloud"] == "local":
         (work / "host.json").write_text('{"capabilities": [], "architecture": "amd64"}')
-        services = {image: {"digest": "sha256:" + "0" * 64} for image in ("nginx", "mariadb", "wordpress", "haproxy")}
+        services = {image: {"digest": "sha256:" + "0" * 64} for image in built_images(parse_settings(settings(name)))}
         built = {"machine": "machine:1", "registry": "registry:1", "haproxy": "haproxy:1", "services": services}
-        (work / "images.json").write_text(json.dumps(built))
+        (work / "images.json").write_text(json.dumps({"sets": {"own": built}}))
     return place
 
 
