@@ -50,7 +50,9 @@ def worker_memory(limit: int, cores: int, *, field: str) -> WorkerMemory:
     heap = _share(limit // MIB - fixed)
     if heap < SMALLEST_HEAP:
         smallest = fixed + _whole(SMALLEST_HEAP)
-        raise _too_small(limit, smallest, f"a worker with {cores} cores and one executor", field)
+        raise _too_small(
+            limit, smallest, f"a worker with {cores} core{'s' if cores > 1 else ''} and one executor", field
+        )
     return WorkerMemory(daemon=WORKER_HEAP, executors=heap)
 
 
