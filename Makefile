@@ -73,8 +73,8 @@ lint: .venv/.dev ## Format, rules and types
 	@.venv/bin/ruff check .
 	@.venv/bin/basedpyright
 
-schema: $(PY) ## Renew the JSON schema of the stack files
-	@$(PY) -m stacks.schema > stacks/settings.schema.json
+schema: $(PY) ## Renew the JSON schema of the stack files, and the tables of settings in the documents
+	@$(PY) -m stacks.schema > stacks/settings.schema.json && $(PY) -m stacks.tables
 
 policy: .venv/.dev ## Renew the least-privilege policy of AWS
 	@$(PY) -m stacks.permissions

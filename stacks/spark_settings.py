@@ -14,7 +14,7 @@ class SparkHistorySettings(Section):
     """The history server, which shows finished applications from their event log on the volume `spark`."""
 
     port: Port = Field(default=8083, description="Published port of its pages.")
-    memory: Size = "512m"
+    memory: Size = Field(default="512m", description="Limit of its container.")
 
 
 class SparkJobSettings(Section):
@@ -35,9 +35,15 @@ class SparkJobSettings(Section):
     )
     memory: Size = Field(default="1g", description="Limit of the driver's container.")
     cpus: float = Field(default=1.0, ge=0.1, le=256, description="CPUs of the driver's container.")
-    executor_memory: Size | None = Field(default=None, description="Heap of each executor; all that a worker offers.")
-    executor_cores: int | None = Field(default=None, ge=1, le=256, description="Cores of each executor; a worker's.")
-    total_cores: int | None = Field(default=None, ge=1, description="Most cores of the whole job; all that are free.")
+    executor_memory: Size | None = Field(
+        default=None, description="Heap of each executor; else all that a worker offers."
+    )
+    executor_cores: int | None = Field(
+        default=None, ge=1, le=256, description="Cores of each executor; else all of a worker."
+    )
+    total_cores: int | None = Field(
+        default=None, ge=1, description="Most cores of the whole job; else all that are free."
+    )
     timeout: Duration = Field(default="10m", description="How long it may take.")
     run: str = Field(default="1", pattern=patterns.NOT_EMPTY, description="Another word here runs the job again.")
 

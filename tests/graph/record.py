@@ -58,6 +58,7 @@ def computed(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
             "endpointHostKey": PUBLIC_KEY,
         },
         "swarm:index:Node": lambda: {"nodeId": f"{name}-id", "hostname": name, "address": "10.60.0.11"},
+        "swarm:index:Job": lambda: {"exitCode": 0, "logs": ["a warning", "42"], "output": ["42"], "nodeId": "n1"},
         "docker:index/secret:Secret": lambda: {"name": f"{name}-1234567"},
         "docker:index/serviceConfig:ServiceConfig": lambda: {"name": f"{name}-1234567"},
     }
@@ -123,6 +124,7 @@ def fake_inputs(settings: dict[str, Any]) -> Inputs:
         settings=parsed,
         ssh_public_key=PUBLIC_KEY,
         identity_file="/project/.flotilla/id_ed25519",
+        job_sources={"mine.py": "print(1)\n"},
     )
     if parsed.cloud != "local":
         return replace(inputs, service_images=images)

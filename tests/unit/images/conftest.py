@@ -29,6 +29,13 @@ def built() -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session")
+def spark_image() -> str:
+    """The image of Spark; built first where it is missing."""
+    build.Builder(client=engine.connect(), progress=Progress()).build(["spark"])
+    return recipes()["spark"].reference
+
+
 @pytest.fixture
 def yard(built: dict[str, Any]) -> Generator[Yard]:
     """A place for containers, empty again after the test."""

@@ -54,9 +54,10 @@ def test_a_larger_limit_never_gives_less(limit: int, more: int, cores: int) -> N
 def test_a_driver_and_a_daemon_fit_into_their_containers(limit: int) -> None:
     for heap, overhead in ((spark.driver_heap, spark.DRIVER_OVERHEAD), (spark.daemon_heap, spark.DAEMON_OVERHEAD)):
         try:
-            assert (heap(limit, field="") + overhead) * MIB <= limit
-        except PlanError as error:
-            assert "use " in str(error)
+            size = heap(limit, field="")
+        except PlanError:
+            continue
+        assert (size + overhead) * MIB <= limit
 
 
 @given(cores=CORES)
