@@ -96,7 +96,7 @@ def test_the_history_server_shows_both_applications(platform: Platform) -> None:
         status, text, _ = fetch(f"{HISTORY}/api/v1/applications")
         return sorted(one["name"] for one in json.loads(text)) if status == 200 else []
 
-    wait_for("both applications", lambda: names() == ["pi", "word-count"], 60)
+    wait_for("both applications", lambda: names() == ["PythonPi", "WordCount"], 60)
 
 
 def test_a_second_up_and_a_refresh_change_nothing_and_run_nothing_again(platform: Platform) -> None:
