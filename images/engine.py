@@ -13,7 +13,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.utils import kwargs_from_env
 
 from images.progress import BuildError, Log
-from images.recipe import CONTENT_LABEL, NAME_LABEL, Recipe
+from images.recipe import BASE, CONTENT_LABEL, NAME_LABEL, PARENTS, Recipe
 
 _TIMEOUT_SECONDS: Final = 600
 _PROXY_VARIABLES: Final = ("http_proxy", "https_proxy", "no_proxy")
@@ -110,7 +110,7 @@ def push(client: docker.APIClient, source: str, repository: str, tag: str, log: 
 
 def remove_ours(client: docker.APIClient) -> list[str]:
     """Remove all our images, children before parents; the references. BuildError when a container still uses one."""
-    images = sorted(ours(client), key=lambda image: image.name == "base")
+    images = sorted(ours(client), key=lambda image: (image.name == BASE, image.name in PARENTS.values()))
     for image in images:
         try:
             client.remove_image(image.reference)
