@@ -41,8 +41,8 @@ refresh: stack ## Read what is really there into the state
 status: $(PY) ## Nodes, services and URLs
 	@$(PY) -m stacks.status --stack $(STACK) --engine $(PULUMI)
 
-cost: $(PY) ## What the stack costs a month, by role and volume
-	@$(PY) -m stacks.cost --stack $(STACK)
+cost: $(PY) ## What the stack costs a month, by role and volume (PRICES=2016 for the book's)
+	@$(PY) -m stacks.cost --stack $(STACK) $(if $(PRICES),--prices $(PRICES))
 
 push: images ## Push the built images to the registry of the stack's file, for its nodes to pull
 	@$(PY) -m stacks.push --stack $(STACK)

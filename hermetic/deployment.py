@@ -1,6 +1,7 @@
 """One operation on a stack from begin to end: preview, up, refresh or destroy."""
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -52,12 +53,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where it happens: the project, its plugins, and who listens."""
+    """Where it happens: the project, its plugins, and who listens; `refusals` has what must not be used, and why."""
 
     deployed: Deployed
     virtualenv: Path | None
     plugin_paths: dict[str, Path]
     listener: Listener
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
 
 class Operation:
@@ -74,8 +76,9 @@ class Operation:
         self.cancelled = False
         self._host = PluginHost(
             project_folder=world.deployed.folder, program_folder=world.deployed.program_folder,
-            paths=world.plugin_paths, virtualenv=world.virtualenv, report=self._report_plugin,
+            paths=world.plugin_paths, virtualenv=world.virtualenv, report=self._report_plugin, refusals=world.refusals,
         )  # fmt: skip
+        self._host.warning = lambda line: world.listener.message(Severity.WARNING, "", line)
         self._host.progress = lambda urn, line: world.listener.message(Severity.INFO, urn, line, ephemeral=True)
         self._engine = EngineService(world.listener)
         self._callbacks = Callbacks()
@@ -199,6 +202,7 @@ class Operation:
             project=deployed.project, stack=deployed.stack, organization=deployed.organization, root=deployed.folder,
             folder=deployed.program_folder, virtualenv=self._world.virtualenv, config=deployed.config,
             secret_keys=deployed.secret_keys, preview=deployed.preview, parallel=deployed.parallel,
+            refusals=self._world.refusals,
         )  # fmt: skip
 
     # -- refresh

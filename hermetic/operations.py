@@ -16,9 +16,10 @@ from hermetic.display import Display, ProgressDisplay, View
 from hermetic.goals import Targets
 from hermetic.monitor import Deployed
 from hermetic.plan_display import DiffDisplay, JsonDisplay
+from hermetic.plugins import PREVIEW_ONLY
 from hermetic.project import StackConfig
 from hermetic.secrets import Crypter
-from hermetic.urns import ROOT_TYPE, make_urn
+from hermetic.urns import ROOT_TYPE, is_provider_type, make_urn, provided_package
 from hermetic.workspace import Workspace
 
 LEAST_PARALLEL = 16
@@ -31,6 +32,13 @@ _TITLES = {
     ("refresh", False): "Refreshing", ("refresh", True): "Previewing refresh",
     ("destroy", False): "Destroying", ("destroy", True): "Previewing destroy",
 }  # fmt: skip
+# What a command does to a stack, and how it is called where the Pulumi CLI is.
+_BEYOND_PREVIEW = {
+    "preview": ("refresh", "make preview STACK={stack} ARGS=--refresh"),
+    "up": ("change", "make up STACK={stack}"),
+    "refresh": ("refresh", "make refresh STACK={stack}"),
+    "destroy": ("destroy", "make down STACK={stack}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ def run_preview(arguments: Arguments) -> int:
     if arguments.has("--json") and arguments.has("--diff"):
         raise UsageError("--json and --diff exclude each other")
     job = _job(arguments)
+    if arguments.has("--refresh"):
+        _refuse_early(job)
     display = _preview_display(job)
     ok = _run(job, display, preview=True)[0]
     _finish(job, display, preview=True)
@@ -75,6 +85,7 @@ def run_operation(arguments: Arguments) -> int:
         raise CommandError("--yes must be passed in to proceed when running in non-interactive mode")
     job = _job(arguments)
     with job.workspace.backend.lock(job.stack):
+        _refuse_early(job)
         if not arguments.has("--skip-preview") and not _previewed(job):
             return 255
         started = int(time.time())
@@ -102,6 +113,30 @@ def _previewed(job: _Job) -> bool:
         say(f"confirmation declined, not proceeding with the {job.word}")
         return False
     return True
+
+
+# -- what only previews
+def refusal(command: str, stack: str, package: str) -> str:
+    """Why a command cannot be carried out with a package that this engine can only preview, and what can."""
+    does, make = _BEYOND_PREVIEW[command]
+    return (
+        f"this engine can preview stack {stack} but not {does} it: it has no plugin for {package}; "
+        f"install the Pulumi CLI (https://www.pulumi.com/docs/install/) and run `{make.format(stack=stack)}`"
+    )
+
+
+def _refusals(job: _Job) -> dict[str, str]:
+    """The refusals by package; a plugin that the project names can do everything."""
+    named = {plugin.name for plugin in job.workspace.project.plugins}
+    return {package: refusal(job.word, job.stack.name, package) for package in sorted(PREVIEW_ONLY - named)}
+
+
+def _refuse_early(job: _Job) -> None:
+    """Before anything else is done, where the state already tells what would be needed."""
+    refusals = _refusals(job)
+    for state in job.store.load().resources:
+        if is_provider_type(state.type) and provided_package(state.type) in refusals:
+            raise CommandError(refusals[provided_package(state.type)])
 
 
 # -- running
@@ -145,6 +180,7 @@ def _world(job: _Job, display: Display, *, preview: bool) -> World:
     return World(
         deployed=deployed, virtualenv=project.virtualenv,
         plugin_paths={each.name: each.path for each in project.plugins}, listener=display,
+        refusals={} if job.word == "preview" else _refusals(job),
     )  # fmt: skip
 
 

@@ -19,6 +19,9 @@ TAIL_LINES = 12
 # Not for children: who has the passphrase can read the whole state.
 WITHHELD = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
+# Stand-ins for these check and preview, and have no way to change anything.
+PREVIEW_ONLY = frozenset({"aws", "openstack"})
+
 LineSink = Callable[[str, str], None]
 
 
@@ -33,21 +36,31 @@ class PluginHost:
         paths: Mapping[str, Path],
         virtualenv: Path | None,
         report: LineSink,
+        refusals: Mapping[str, str],
     ) -> None:
-        """`paths` are the folders of `plugins.providers`; `report` gets (plugin, line) for all that plugins print."""
+        """`paths` are the folders of `plugins.providers`; `report` gets (plugin, line) for all that plugins print.
+
+        `refusals` are the packages that must not be started here, with the reason for the user.
+        """
         self.engine_address = ""
         self.program_folder = program_folder
         self._project_folder = project_folder
         self._paths = paths
         self._virtualenv = virtualenv
         self._report = report
+        self._refusals = refusals
         self._running: list[ProviderClient] = []
         self._lock = threading.Lock()
         # What a stand-in says about a resource in progress goes here: (urn, line).
         self.progress: Callable[[str, str], None] = lambda _urn, _line: None
+        # And here what it says besides; each line once, however many instances say it.
+        self.warning: Callable[[str], None] = lambda _line: None
+        self._warned: set[str] = set()
 
     def start(self, package: str, version: str = "") -> "ProviderClient":
         """A fresh, unconfigured instance of the provider of a package."""
+        if package in self._refusals:
+            raise PluginError(self._refusals[package])
         folder = self._paths.get(package)
         if folder is not None:
             plugin: Plugin = _Process(
@@ -75,6 +88,13 @@ class PluginHost:
         with self._lock:
             return list(self._running)
 
+    def _warn(self, line: str) -> None:
+        with self._lock:
+            new = line not in self._warned
+            self._warned.add(line)
+        if new:
+            self.warning(line)
+
     def _environment(self) -> dict[str, str]:
         environment = child_environment()
         if self._virtualenv is not None:
@@ -85,7 +105,7 @@ class PluginHost:
         from hermetic import providers  # noqa: PLC0415  only stacks without the binary pay for it
 
         try:
-            return _StandIn(providers.serve(package, self.progress))
+            return _StandIn(providers.serve(package, self.progress, self._warn))
         except KeyError as error:
             wanted = f" at version v{version}" if version else ""
             raise PluginError(

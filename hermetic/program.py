@@ -24,7 +24,7 @@ class ProgramError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProgramSettings:
-    """What a run of the program needs to know."""
+    """What a run of the program needs to know; `refusals` has packages that it must not use, with the reason."""
 
     project: str
     stack: str
@@ -36,6 +36,7 @@ class ProgramSettings:
     secret_keys: list[str]
     preview: bool
     parallel: int
+    refusals: Mapping[str, str]
 
 
 class Program:
@@ -50,6 +51,7 @@ class Program:
             "monitor": monitor, "engine": engine, "project": settings.project, "stack": settings.stack,
             "organization": settings.organization, "root": str(settings.root), "program": str(entry),
             "preview": settings.preview, "parallel": settings.parallel, "threads": max(settings.parallel * 4, 8),
+            "refusals": dict(settings.refusals),
         }  # fmt: skip
         script = Path(__file__).with_name("program_main.py")
         python = interpreter(settings.virtualenv)

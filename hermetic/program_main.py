@@ -16,6 +16,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 ALREADY_REPORTED = 32
 PR_SET_PDEATHSIG = 1
@@ -36,11 +37,12 @@ def main(settings: dict[str, object]) -> int:
     )  # fmt: skip
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     program = str(settings["program"])
+    refusals = cast("dict[str, str]", settings["refusals"])
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(ThreadPoolExecutor(max_workers=int(str(settings["threads"]))))
     try:
-        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _run(program)))
+        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _run(program, refusals)))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return ALREADY_REPORTED
@@ -53,8 +55,27 @@ def main(settings: dict[str, object]) -> int:
     return 0
 
 
-def _run(program: str) -> None:
+def _run(program: str, refusals: dict[str, str]) -> None:
+    import pulumi.runtime
+
+    if refusals:
+        pulumi.runtime.register_stack_transformation(lambda registered: _refuse(registered, refusals))
     runpy.run_path(program, run_name="__main__")
+
+
+def _refuse(registered: Any, refusals: dict[str, str]) -> None:
+    """End the program at its first resource of a refused package.
+
+    The SDK sends nothing before the program has run: of resources before this one nothing is made.
+    """
+    import pulumi
+
+    package = registered.type_.removeprefix("pulumi:providers:").partition(":")[0]
+    if package in refusals and isinstance(registered.resource, pulumi.CustomResource):
+        pulumi.log.error(refusals[package])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ALREADY_REPORTED)
 
 
 def _user_traceback(error: BaseException, program: str) -> str:

@@ -4,6 +4,7 @@ resource exists."""
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from components.clouds.aws.devices import check_devices
 from components.machine import EnginePackage, EngineSettings, MachineSpec
 from components.naming import MANAGER, WORKER, Role, node_names, parse_node_name, stack_prefix
 from components.plan.addresses import AddressPlan, check_nodes_fit, check_overlay_capacity, host_number, plan_addresses
@@ -24,7 +25,14 @@ from components.plan.sizes import parse_size
 from components.services.haproxy import HEALTH_PORT
 from components.storage.volume import VolumeSpec
 from stacks.errors import SettingsError
-from stacks.rented import MOST_EXPLICIT_WORKERS, RentedPlan, block_volume, plan_rented, whole_gib
+from stacks.rented import (
+    MOST_EXPLICIT_WORKERS,
+    RentedPlan,
+    block_volume,
+    check_pool_targets,
+    plan_rented,
+    whole_gib,
+)
 from stacks.settings import MachineGroup, Settings, VolumeSettings
 from stacks.spark_plan import SPARK_VOLUME, check_spark, spark_volume, spark_warnings
 
@@ -70,13 +78,16 @@ def _plan(stack: str, settings: Settings) -> Plan:
     rules = _check_ports(settings, specs)
     nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings)]
     _check_services(settings, addresses, nodes)
+    volumes = tuple(_volumes(settings, specs))
+    if settings.cloud == "aws":
+        check_devices({volume.name: volume.node for volume in volumes})
     spark = settings.services.spark
     return Plan(
         prefix=stack_prefix(PROJECT, stack),
         specs=specs,
         addresses=addresses,
         engine=_engine(settings, addresses),
-        volumes=tuple(_volumes(settings, specs)),
+        volumes=volumes,
         rules=rules,
         rented=rented,
         warnings=(
@@ -199,6 +210,8 @@ def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> tuple[Ru
     )
     if settings.cloud == "local":
         _check_host_ports(settings, specs, published)
+    else:
+        check_pool_targets(settings, len(published))
     return table
 
 

@@ -20,7 +20,7 @@ import yaml
 from components.clouds.local.labels import STACK_LABEL
 from components.plan.addresses import host_number
 from stacks.errors import SettingsError
-from stacks.load import parse_settings, stack_file
+from stacks.load import PROJECT_FOLDER, parse_settings, stack_file
 from stacks.plan import PROJECT, Plan, make_plan, published_ports
 from stacks.settings import Settings
 
@@ -65,6 +65,11 @@ def stack_file_settings(stack: str) -> Settings:
     config: dict[str, Any] = (document if isinstance(document, dict) else {}).get("config") or {}
     prefix = f"{PROJECT}:"
     return parse_settings({key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)})
+
+
+def identity_file(stack: str) -> str:
+    """The private key that opens the stack's machines, as its settings name it."""
+    return str(PROJECT_FOLDER / stack_file_settings(stack).ssh.identity_file)
 
 
 def check_engine(stack: str, cloud: str, engine: str) -> None:

@@ -145,7 +145,7 @@ def _is_of(shape: Shape, value: Any) -> bool:
         "number": is_number,
         "list": isinstance(value, list),
         "map": isinstance(value, dict) and SIGNATURE not in value,
-        "object": isinstance(value, dict) and SIGNATURE not in value,
+        "object": (isinstance(value, dict) and SIGNATURE not in value) or (shape.or_text and isinstance(value, str)),
         "any": True,
     }
     return fits[shape.kind]

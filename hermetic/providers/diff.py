@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,15 +44,22 @@ def difference(
     """Compare a state with the inputs that are wanted now; `ignored` are property paths whose changes do not count."""
     before = strip_secrets(old)
     planned = planned_state(rules, shape.outputs, without_defaults(strip_secrets(news)), before)
+    parts = {name: shape.outputs.fields.get(name, part) for name, part in shape.inputs.fields.items()}
+    return compared(rules, parts, before, planned, news, ignored)
+
+
+def compared(
+    rules: Rules, parts: Mapping[str, Shape], before: Values, after: Values, news: Values, ignored: Sequence[str]
+) -> Difference:
+    """Compare plain values, property by property; `news` are the inputs as they were checked."""
     found: list[PropertyChange] = []
-    for name in shape.inputs.fields:
-        part = shape.outputs.fields.get(name, shape.inputs.fields[name])
-        found += _changes(rules, part, name, name, before.get(name), planned.get(name))
+    for name, part in parts.items():
+        found += _changes(rules, part, name, name, before.get(name), after.get(name))
     counted = [change for change in found if not any(_lies_under(change.path, path) for path in ignored)]
     replaces = {change.root for change in counted if change.replaces}
     if replaces and rules.noisy_replacement:
         replaces.add(rules.noisy_replacement)
-    named = rules.autoname and "name" in shape.inputs.fields and "name" not in (news.get(DEFAULTS) or ())
+    named = rules.autoname and "name" in parts and "name" not in (news.get(DEFAULTS) or ())
     return Difference(counted, frozenset(replaces), bool(replaces) and (rules.delete_before_replace or named))
 
 
@@ -67,7 +74,7 @@ def _changes(rules: Rules, shape: Shape, path: str, shown: str, old: Any, new: A
     whole = _whole_change(old, new)
     if whole:
         yield PropertyChange(shown, whole, rules.replaced_by(path) or _nested_replaces(rules, path, old, new))
-    elif shape.kind == "object":
+    elif shape.kind == "object" and isinstance(new, dict):
         for name, part in shape.fields.items():
             yield from _changes(rules, part, f"{path}.{name}", f"{shown}.{name}", old.get(name), new.get(name))
     elif shape.kind == "map":

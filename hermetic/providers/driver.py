@@ -13,6 +13,8 @@ from hermetic.providers.rules import Rules
 
 Log = Callable[[str, str], None]
 """Receives the URN of a resource and a line on how far its operation has come."""
+Warn = Callable[[str], None]
+"""Receives a line that the user should see beside the result."""
 
 
 class ProviderError(Exception):

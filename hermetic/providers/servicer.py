@@ -40,9 +40,10 @@ _KINDS = {
 class Server:
     """A running stand-in; stop() ends it and closes its connections."""
 
-    def __init__(self, package: Package, log: Log | None = None) -> None:
-        self._servicer = Servicer(package, log)
-        self._server = grpc.server(futures.ThreadPoolExecutor(_THREADS, f"provider-{package.name}"), options=_OPTIONS)
+    def __init__(self, servicer: Servicer) -> None:
+        self._servicer = servicer
+        threads = futures.ThreadPoolExecutor(_THREADS, f"provider-{servicer.package.name}")
+        self._server = grpc.server(threads, options=_OPTIONS)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(self._servicer, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
@@ -56,7 +57,7 @@ class Server:
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """One provider instance; what Configure got holds for its whole life."""
 
-    def __init__(self, package: Package, log: Log | None) -> None:
+    def __init__(self, package: Package, log: Log | None = None) -> None:
         self.package = package
         self.cancelled = threading.Event()
         self._log = log
@@ -74,7 +75,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        reasons = _answer(context, lambda: self.package.check_configuration(strip_secrets(from_struct(request.news))))
+        reasons = answered(context, lambda: self.package.check_configuration(strip_secrets(from_struct(request.news))))
         failures = [provider_pb2.CheckFailure(reason=reason) for reason in reasons]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
@@ -98,7 +99,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         arguments = from_struct(request.args)
         self._known = not contains_unknown(arguments)
         if self._known:
-            _answer(context, lambda: self.package.configure(strip_secrets(arguments)))
+            answered(context, lambda: self.package.configure(strip_secrets(arguments)))
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: ARG002, N802
@@ -126,8 +127,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if not self._known:
             return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_UNKNOWN)
         rules, driver, shape = self._type(request.urn, context)
-        olds, news = from_struct(request.olds), from_struct(request.news)
-        found = diff.difference(rules, shape, olds, news, list(request.ignoreChanges))
+        olds = from_struct(request.olds)
+        found = self.difference(rules, shape, request)
         detailed = {
             change.path: provider_pb2.PropertyDiff(kind=_KINDS[change.change, change.replaces])
             for change in found.changes
@@ -153,9 +154,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         inputs = without_defaults(strip_secrets(wrapped))
         if request.preview and not self._known:
             return provider_pb2.CreateResponse(properties=to_struct(without_defaults(wrapped)))
-        planned = plan.planned_state(rules, shape.outputs, inputs)
+        planned = self.planned(rules, shape, inputs)
         if request.preview:
-            _answer(context, self.package.probe)
+            answered(context, self.package.probe)
             return provider_pb2.CreateResponse(properties=_sealed(rules, shape, wrapped, planned | {"id": UNKNOWN}))
 
         def create() -> provider_pb2.CreateResponse:
@@ -163,7 +164,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             state = plan.settled_state(rules, shape.outputs, planned, actual) | {"id": identity}
             return provider_pb2.CreateResponse(id=identity, properties=_sealed(rules, shape, wrapped, state))
 
-        return _answer(context, create, lambda failed: _sealed(rules, shape, wrapped, failed.state), request.properties)
+        return answered(
+            context, create, lambda failed: _sealed(rules, shape, wrapped, failed.state), request.properties
+        )
 
     def Read(  # noqa: N802
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
@@ -182,16 +185,17 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             properties = _sealed(rules, shape, {**state, **wrapped}, actual)
             return provider_pb2.ReadResponse(id=request.id, properties=properties, inputs=to_struct(inputs))
 
-        return _answer(context, read)
+        return answered(context, read)
 
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
         rules, driver, shape = self._type(request.urn, context)
-        old, wrapped = strip_secrets(from_struct(request.olds)), from_struct(request.news)
-        planned = plan.planned_state(rules, shape.outputs, without_defaults(strip_secrets(wrapped)), old)
+        olds, wrapped = from_struct(request.olds), from_struct(request.news)
+        old = strip_secrets(olds)
+        planned = self.planned(rules, shape, without_defaults(strip_secrets(wrapped)), old)
         if request.preview:
-            properties = _sealed(rules, shape, wrapped, planned | {"id": request.id})
+            properties = _sealed(rules, shape, {**olds, **wrapped}, planned | {"id": request.id})
             return provider_pb2.UpdateResponse(properties=properties)
 
         def update() -> provider_pb2.UpdateResponse:
@@ -200,13 +204,26 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             state = plan.settled_state(rules, shape.outputs, planned, actual) | {"id": request.id}
             return provider_pb2.UpdateResponse(properties=_sealed(rules, shape, wrapped, state))
 
-        return _answer(context, update, lambda failed: _sealed(rules, shape, wrapped, failed.state), request.old_inputs)
+        return answered(
+            context, update, lambda failed: _sealed(rules, shape, wrapped, failed.state), request.old_inputs
+        )
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
         _, driver, _ = self._type(request.urn, context)
         state = strip_secrets(from_struct(request.properties))
-        _answer(context, lambda: driver.delete(self._operation(request.urn, request.timeout), request.id, state))
+        answered(context, lambda: driver.delete(self._operation(request.urn, request.timeout), request.id, state))
         return empty_pb2.Empty()
+
+    # -- what a stand-in may do otherwise ---------------------------------------------------------------------------
+
+    def difference(self, rules: Rules, shape: ResourceShape, request: provider_pb2.DiffRequest) -> diff.Difference:
+        """What is different: between the state and the inputs that are wanted now."""
+        olds, news = from_struct(request.olds), from_struct(request.news)
+        return diff.difference(rules, shape, olds, news, list(request.ignoreChanges))
+
+    def planned(self, rules: Rules, shape: ResourceShape, inputs: Values, old: Values | None = None) -> Values:
+        """The state that plain inputs lead to, from none or from an old one."""
+        return plan.planned_state(rules, shape.outputs, inputs, old)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -215,7 +232,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         known = self.package.resources.get(token)
         if known is None:
             names = ", ".join(sorted(name.rpartition(":")[2] for name in self.package.resources))
-            message = f"the stand-in for the {self.package.name} plugin has no resource type {token}; it has {names}"
+            message = f"the stand-in for the {self.package.name} plugin has no resource type {token}"
+            message += f"; it has {names}" if names else ""
             context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
         return *known, resource_shape(token)
 
@@ -244,7 +262,7 @@ def _without_unknowns(value: Any) -> Any:
     return None if value == UNKNOWN else value
 
 
-def _answer(
+def answered(
     context: grpc.ServicerContext,
     work: Callable[[], Answer],
     properties: Callable[[PartlyDoneError], struct_pb2.Struct] | None = None,

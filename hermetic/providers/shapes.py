@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import keyword
+import sys
 import threading
 import types
 import typing
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pulumi
@@ -22,16 +24,21 @@ Kind = Literal["string", "integer", "number", "boolean", "list", "map", "object"
 
 _SCALARS: dict[object, Kind] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _import_lock = threading.RLock()
+_begun: set[type] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A type on the wire: a scalar, a list or map of `element`, or an object of named `fields`."""
+    """A type on the wire: a scalar, a list or map of `element`, or an object of named `fields`.
+
+    `or_text` marks an object that may as well be given as text: a policy document is JSON.
+    """
 
     kind: Kind
     element: Shape | None = None
     fields: Mapping[str, Shape] = field(default_factory=lambda: types.MappingProxyType({}))
     required: frozenset[str] = frozenset()
+    or_text: bool = False
 
     def of(self) -> Shape:
         """The shape of one element of a list or map."""
@@ -67,14 +74,27 @@ def provider_shape(package: str) -> Shape:
 
 @functools.cache
 def _resource_shape(token: str) -> ResourceShape:
-    package, module_path, name = token.split(":")
-    folder = module_path.split("/")[0]
-    module = importlib.import_module(f"pulumi_{package}" if folder == "index" else f"pulumi_{package}.{folder}")
-    resource, arguments = getattr(module, name, None), getattr(module, f"{name}Args", None)
-    if resource is None or arguments is None:
-        raise LookupError(f"{token} is not a resource of the installed pulumi-{package} package")
+    resource = _resource_class(token)
+    name, own = resource.__name__, vars(sys.modules[resource.__module__])
+    # Where a nested type has the name already, the SDK calls the resource's own arguments by the longer one.
+    arguments = own.get(f"{name}InitArgs") or own[f"{name}Args"]
     outputs = {wire: _shape(kind) for wire, kind in sdk_types.resource_types(resource).items()}
     return ResourceShape(token, _object_shape(arguments), Shape("object", fields=outputs))
+
+
+def _resource_class(token: str) -> type[pulumi.CustomResource]:
+    package, _, rest = token.partition(":")
+    module_path, _, name = rest.partition(":")
+    folder = module_path.split("/")[0]
+    folder += "_" if keyword.iskeyword(folder) else ""
+    try:
+        module = importlib.import_module(f"pulumi_{package}" if folder == "index" else f"pulumi_{package}.{folder}")
+        found = getattr(module, name, None)
+    except ModuleNotFoundError:
+        found = None
+    if not (inspect.isclass(found) and issubclass(found, pulumi.CustomResource)):
+        raise LookupError(f"{token} is not a resource of the installed pulumi-{package} package")
+    return found
 
 
 def _object_shape(arguments: type) -> Shape:
@@ -98,10 +118,25 @@ def _shape(annotation: object) -> Shape:
         return Shape("list", element=_shape(arguments[0]))
     if origin in (dict, Mapping):
         return Shape("map", element=_shape(arguments[1]))
-    return _class_shape(plain) if inspect.isclass(plain) else Shape("any")
+    if not inspect.isclass(plain):
+        return Shape("any")
+    shape = _class_shape(plain)
+    return replace(shape, or_text=True) if shape.kind == "object" and str in typing.get_args(annotation) else shape
 
 
 def _class_shape(plain: type) -> Shape:
+    """A class that is found within itself may hold anything there: firewall statements nest without end."""
+    if plain in _begun:
+        return Shape("any")
+    _begun.add(plain)
+    try:
+        return _known_class_shape(plain)
+    finally:
+        _begun.discard(plain)
+
+
+@functools.cache  # the same few classes are everywhere in the large types
+def _known_class_shape(plain: type) -> Shape:
     if sdk_types.is_input_type(plain):
         return _object_shape(plain)
     if sdk_types.is_output_type(plain):

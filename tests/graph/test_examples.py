@@ -84,10 +84,15 @@ def prepared(folder: Path, name: str) -> Place:
     (work / "id_ed25519.pub").write_text(KEY)
     if settings(name)["cloud"] == "local":
         (work / "host.json").write_text('{"capabilities": [], "architecture": "amd64"}')
-        services = {image: {"digest": "sha256:" + "0" * 64} for image in built_images(parse_settings(settings(name)))}
-        built = {"machine": "machine:1", "registry": "registry:1", "haproxy": "haproxy:1", "services": services}
-        (work / "images.json").write_text(json.dumps({"sets": {"own": built}}))
+        write_images(place, name)
     return place
+
+
+def write_images(place: Place, name: str) -> None:
+    """What `make images` writes for the stack."""
+    services = {image: {"digest": "sha256:" + "0" * 64} for image in built_images(parse_settings(settings(name)))}
+    built = {"machine": "machine:1", "registry": "registry:1", "haproxy": "haproxy:1", "services": services}
+    (place.folder / ".flotilla" / "images.json").write_text(json.dumps({"sets": {"own": built}}))
 
 
 @pytest.mark.slow
@@ -108,10 +113,12 @@ def test_a_preview_shows_a_stack_file_whole_and_changes_nothing(name: str, tmp_p
 @pytest.mark.parametrize("name", ["aws", "openstack"])
 def test_an_update_without_the_plugin_is_refused_before_anything_is_made(name: str, tmp_path: Path) -> None:
     place = prepared(tmp_path, name)
+    write_images(place, name)
     done = place.run(HERMETIC, "up", "--stack", name, "--yes", "--skip-preview")
     assert done.returncode != 0
     said = [line for line in (done.stdout + done.stderr).splitlines() if "install the Pulumi CLI" in line]
     assert said
     assert re.search(rf"can preview stack {name}", said[0])
     exported = place.run(HERMETIC, "stack", "export", "--stack", name)
-    assert json.loads(exported.stdout)["deployment"].get("resources", []) == []
+    resources = json.loads(exported.stdout)["deployment"].get("resources", [])
+    assert [resource["urn"] for resource in resources if resource["type"] != "pulumi:pulumi:Stack"] == []

@@ -51,7 +51,7 @@ SPARK: dict[str, Any] = {
         },
     }
 }
-STACKS = {
+STACKS: dict[str, dict[str, Any]] = {
     **{f"{cloud} {size}": {**base, **settings} for cloud, base in CLOUDS.items() for size, settings in SIZES.items()},
     "local mesh": MESH,
     "local bare": BARE,

@@ -13,7 +13,7 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from hermetic.providers.driver import CancelledError, Driver, Operation, Package, PartlyDoneError, ProviderError
 from hermetic.providers.rules import Rules, paths
-from hermetic.providers.servicer import Server
+from hermetic.providers.servicer import Server, Servicer
 from hermetic.values import UNKNOWN, from_struct, secret, to_struct
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def failing_create_fixture() -> Any:
     servers: list[Server] = []
 
     def create(failure: Exception) -> grpc.RpcError:
-        servers.append(Server(failing(failure)))
+        servers.append(Server(Servicer(failing(failure))))
         channel = grpc.insecure_channel(servers[-1].address)
         from pulumi.runtime.proto import provider_pb2_grpc
 
