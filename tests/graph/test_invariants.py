@@ -61,6 +61,8 @@ STACKS: dict[str, dict[str, Any]] = {
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},
     "aws zones": {**CLOUDS["aws"], **MESH, "aws": {"nat": "per_zone"}, "storage": {"flocker_control": True}},
+    "aws spark": {**CLOUDS["aws"], **SPARK},
+    "openstack spark": {**CLOUDS["openstack"], **SPARK},
     "openstack bare": {**CLOUDS["openstack"], **BARE},
     "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},
 }
