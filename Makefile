@@ -58,14 +58,14 @@ clean: $(PY) ## Remove the built images and what make installed in this folder
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis
 
 test: .venv/.dev docker ## Every test, end to end ones too
-	@$(PY) -m images.build >&2
+	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark
 	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-fast: .venv/.dev ## The inner loop: without the slow ones
 	@$(PY) -m pytest -n 2 -m "not e2e and not slow" $(ARGS)
 
 test-e2e: .venv/.dev docker ## Only the tests on real Docker
-	@$(PY) -m images.build >&2
+	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark
 	@$(PY) -m pytest -m e2e $(ARGS)
 
 lint: .venv/.dev ## Format, rules and types
@@ -73,8 +73,8 @@ lint: .venv/.dev ## Format, rules and types
 	@.venv/bin/ruff check .
 	@.venv/bin/basedpyright
 
-schema: $(PY) ## Renew the JSON schema of the stack files
-	@$(PY) -m stacks.schema > stacks/settings.schema.json
+schema: $(PY) ## Renew the JSON schema of the stack files, and the tables of settings in the documents
+	@$(PY) -m stacks.schema > stacks/settings.schema.json && $(PY) -m stacks.tables
 
 policy: .venv/.dev ## Renew the least-privilege policy of AWS
 	@$(PY) -m stacks.permissions
@@ -100,7 +100,7 @@ $(PY): requirements.txt
 	@touch $@
 
 images: docker $(PY)
-	@$(PY) -m images.build >&2
+	@services=$$($(PY) -m stacks.images --stack $(STACK)) && $(PY) -m images.build --services "$$services" >&2
 
 identity: $(PY)
 	@$(PY) -m stacks.files identity

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import docker
 from images import engine
 from images.engine import BuiltImage
 from images.progress import Log, Progress
-from images.recipe import CONTENT_LABEL, NAME_LABEL, SERVICES, Recipe, combined_hash
+from images.recipe import CONTENT_LABEL, NAME_LABEL, Recipe, combined_hash
 
 NAME: Final = "registry-content"
 DIGESTS_LABEL: Final = "flotilla.digests"
@@ -41,9 +41,17 @@ class RegistryContent:
     digests: Mapping[str, str]
 
 
-def wanted_content(recipes: Mapping[str, Recipe]) -> str:
+def wanted_content(recipes: Mapping[str, Recipe], services: Sequence[str]) -> str:
     """The hash of what the content is made from: the registry's image and the pushed ones."""
-    return combined_hash({name: recipes[name].reference for name in ("registry", *SERVICES)})
+    return combined_hash({name: recipes[name].reference for name in ("registry", *services)})
+
+
+def is_current(image: BuiltImage, recipes: Mapping[str, Recipe]) -> bool:
+    """Whether a committed registry, of whatever set, is what a build would make today."""
+    if image.name != NAME:
+        return False
+    services: dict[str, str] = json.loads(image.labels[DIGESTS_LABEL])
+    return all(name in recipes for name in services) and image.content == wanted_content(recipes, tuple(services))
 
 
 def existing(images: list[BuiltImage], content: str) -> RegistryContent | None:
@@ -54,12 +62,14 @@ def existing(images: list[BuiltImage], content: str) -> RegistryContent | None:
     return None
 
 
-def fill(client: docker.APIClient, recipes: Mapping[str, Recipe], progress: Progress) -> RegistryContent:
+def fill(
+    client: docker.APIClient, recipes: Mapping[str, Recipe], services: Sequence[str], progress: Progress
+) -> RegistryContent:
     """Push the service images to a temporary registry and commit it."""
     with progress.step("filling", "registry") as log, _temporary_registry(client, recipes["registry"], log) as registry:
         address = _address(client, registry)
         digests: dict[str, str] = {}
-        for name in SERVICES:
+        for name in services:
             recipe = recipes[name]
             digests[name] = engine.push(client, recipe.reference, f"{address}/{name}", recipe.content, log)
             _check(client, registry, name, digests[name], log)
@@ -117,7 +127,7 @@ def _curl(client: docker.APIClient, container: str, path: str) -> tuple[int, byt
 def _commit(
     client: docker.APIClient, container: str, recipes: Mapping[str, Recipe], digests: Mapping[str, str]
 ) -> RegistryContent:
-    content = wanted_content(recipes)
+    content = wanted_content(recipes, tuple(digests))
     tag = combined_hash({**digests, "registry": recipes["registry"].reference})
     labels = {NAME_LABEL: NAME, CONTENT_LABEL: content, DIGESTS_LABEL: json.dumps(digests, separators=(",", ":"))}
     changes = [f"LABEL {name}={json.dumps(value)}" for name, value in labels.items()]

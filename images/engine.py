@@ -1,20 +1,19 @@
 """What the builder asks of the Docker Engine: build, import, push, commit, list, remove. Through the API, because the
 command line client is not the same one everywhere."""
 
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.utils import kwargs_from_env
 
 from images.progress import BuildError, Log
-from images.recipe import CONTENT_LABEL, NAME_LABEL, Recipe, build_context
+from images.recipe import BASE, CONTENT_LABEL, NAME_LABEL, PARENTS, Recipe
 
 _TIMEOUT_SECONDS: Final = 600
 _PROXY_VARIABLES: Final = ("http_proxy", "https_proxy", "no_proxy")
@@ -61,12 +60,12 @@ def ours(client: docker.APIClient) -> list[BuiltImage]:
     ]
 
 
-def build(client: docker.APIClient, recipe: Recipe, folder: Path, arguments: Mapping[str, str], log: Log) -> None:
-    """Build a Dockerfile. The host's network, because a build in a bridge reaches no mirror where names are only
-    resolved for the host; the host's proxy, because it is the way out where there is one."""
+def build(client: docker.APIClient, recipe: Recipe, context: IO[bytes], arguments: Mapping[str, str], log: Log) -> None:
+    """Build a Dockerfile; `context` is a tar archive. The host's network, because a build in a bridge reaches no mirror
+    where names are only resolved for the host; the host's proxy, because it is the way out where there is one."""
     proxies = {name: os.environ[name] for name in _PROXY_VARIABLES if name in os.environ}
     events = client.build(
-        fileobj=io.BytesIO(build_context(folder)),
+        fileobj=context,
         custom_context=True,
         tag=recipe.reference,
         labels=recipe.labels,
@@ -111,7 +110,7 @@ def push(client: docker.APIClient, source: str, repository: str, tag: str, log: 
 
 def remove_ours(client: docker.APIClient) -> list[str]:
     """Remove all our images, children before parents; the references. BuildError when a container still uses one."""
-    images = sorted(ours(client), key=lambda image: image.name == "base")
+    images = sorted(ours(client), key=lambda image: (image.name == BASE, image.name in PARENTS.values()))
     for image in images:
         try:
             client.remove_image(image.reference)

@@ -13,16 +13,16 @@ from docker.errors import DockerException
 from images import engine
 from images.build import WORK_FOLDER
 from images.progress import BuildError, Progress
-from images.recipe import SERVICES, recipes
+from images.recipe import recipes
 
 
 def push(client: docker.APIClient, registry: str, digests: Mapping[str, str], progress: Progress) -> None:
-    """Push every service image to `registry` (`host:port`); BuildError when the registry names another digest.
+    """Push the images of `digests` to `registry` (`host:port`); BuildError when the registry names another digest.
 
     Who may push is Docker's own affair: `docker login` before.
     """
     current = recipes(None)
-    for name in SERVICES:
+    for name in digests:
         with progress.step("pushing", name) as log:
             recipe = current[name]
             pushed = engine.push(client, recipe.reference, f"{registry}/{name}", recipe.content, log)
@@ -33,22 +33,29 @@ def push(client: docker.APIClient, registry: str, digests: Mapping[str, str], pr
                 )
 
 
-def built_digests(work: Path = WORK_FOLDER) -> dict[str, str]:
-    """Digests by image name, as `make images` wrote them down."""
+def built_digests(services: Sequence[str], work: Path = WORK_FOLDER) -> dict[str, str]:
+    """Digests by image name, as `make images` wrote them down for a stack with these service images."""
     try:
-        document = json.loads((work / "images.json").read_bytes())
+        sets = json.loads((work / "images.json").read_bytes())["sets"]
+        built = sets[",".join(sorted(services))]["services"]
     except FileNotFoundError:
         raise BuildError(f"{work.name}/images.json is missing: no images were built yet; run `make images`") from None
-    return {name: image["digest"] for name, image in document["services"].items()}
+    except KeyError:
+        raise BuildError(
+            f"{work.name}/images.json has no set {', '.join(sorted(services))}: it was not built yet; "
+            "run `make images STACK=` with the stack's name"
+        ) from None
+    return {name: image["digest"] for name, image in built.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when every image is in the registry; 1 with a message."""
     parser = argparse.ArgumentParser(prog="images.push", description=__doc__)
     parser.add_argument("registry", help="host or host:port")
-    registry: str = parser.parse_args(arguments).registry
+    parser.add_argument("services", nargs="*", help="the service images that the stack runs")
+    options = parser.parse_args(arguments)
     try:
-        push(engine.connect(), registry, built_digests(), Progress(verbose=False))
+        push(engine.connect(), options.registry, built_digests(options.services), Progress(verbose=False))
     except (BuildError, DockerException) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -4,7 +4,7 @@ changes nothing gets nothing built."""
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,10 +13,12 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy")
-"""The images that the registry of a stack holds."""
-CHILDREN: Final = ("machine", "registry", *SERVICES)
-"""Every image with a Dockerfile on top of the base."""
+SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark")
+"""The images that services run; the registry of a stack holds those of its own products."""
+PARENTS: Final[Mapping[str, str]] = {"spark": "jre"}
+"""Images that stand on another one than the base."""
+CHILDREN: Final = ("machine", "registry", "jre", *SERVICES)
+"""Every image with a Dockerfile, parents before children."""
 _TAG_LENGTH: Final = 12
 
 
@@ -47,11 +49,22 @@ class Recipe:
 def recipes(base_image: str | None = None, folder: Path = IMAGES_FOLDER) -> dict[str, Recipe]:
     """All images by name, the base first. `base_image` takes the place of the root filesystem that we would make."""
     base = Recipe(name=BASE, content=content_hash(folder / BASE, base_image or ""))
-    children = {
-        name: Recipe(name=name, content=content_hash(folder / name, base.reference), parent=base.reference)
-        for name in CHILDREN
-    }
-    return {BASE: base, **children}
+    found = {BASE: base}
+    for name in CHILDREN:
+        parent = found[PARENTS.get(name, BASE)].reference
+        found[name] = Recipe(name=name, content=content_hash(folder / name, parent), parent=parent)
+    return found
+
+
+def with_parents(names: Iterable[str]) -> tuple[str, ...]:
+    """The images and all that they stand on, parents before children."""
+    wanted = {BASE}
+    for name in names:
+        child = name
+        while child not in wanted:
+            wanted.add(child)
+            child = PARENTS.get(child, BASE)
+    return tuple(name for name in (BASE, *CHILDREN) if name in wanted)
 
 
 def content_hash(folder: Path, parent: str) -> str:
@@ -70,15 +83,20 @@ def combined_hash(parts: Mapping[str, str]) -> str:
 
 
 def build_context(folder: Path) -> bytes:
-    """The folder as a tar archive that is the same on every computer: no times, no owners, two modes."""
+    """The folder as a tar archive."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, executable, data in _files(folder):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            entry.mode = 0o755 if executable else 0o644
-            archive.addfile(entry, io.BytesIO(data))
+        write_context(folder, archive)
     return buffer.getvalue()
+
+
+def write_context(folder: Path, context: tarfile.TarFile) -> None:
+    """The folder into a build context that is the same on every computer: no times, no owners, two modes."""
+    for name, executable, data in _files(folder):
+        entry = tarfile.TarInfo(name)
+        entry.size = len(data)
+        entry.mode = 0o755 if executable else 0o644
+        context.addfile(entry, io.BytesIO(data))
 
 
 def _files(folder: Path) -> list[tuple[str, bool, bytes]]:

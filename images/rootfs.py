@@ -1,5 +1,6 @@
 """The base image: a root filesystem that mmdebstrap makes from Debian's packages, or a Debian image of the user's."""
 
+import io
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,7 +10,7 @@ import docker
 
 from images import engine
 from images.progress import Log
-from images.recipe import Recipe
+from images.recipe import Recipe, build_context
 
 _CHANGES: Final = [
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -24,7 +25,7 @@ def make_base(
     """Make the image `base`; `work` is where the archive of the root filesystem is written and removed again."""
     if base_image is not None:
         engine.pull(client, base_image, log)
-        engine.build(client, recipe, folder, {"DEBIAN": base_image}, log)
+        engine.build(client, recipe, io.BytesIO(build_context(folder)), {"DEBIAN": base_image}, log)
         return
     with tempfile.TemporaryDirectory(prefix="base-", dir=work) as temporary:
         archive = Path(temporary) / "base.tar"

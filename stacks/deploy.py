@@ -1,13 +1,18 @@
 """The one page that wires a platform: cloud, swarm, volumes, services, load balancer, outputs."""
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.clouds.cloud import Cloud
 from components.machine import Machine
+from components.plan.durations import parse_duration
 from components.plan.errors import PlanError
-from components.plan.sizes import parse_size
+from components.plan.sizes import MIB, parse_size
 from components.services.edge import Edge, EdgeArgs
 from components.services.route import Route
+from components.services.spark import Spark, SparkArgs
+from components.services.spark_job import SparkJob, SparkJobArgs
 from components.services.web import Web, WebArgs
 from components.services.wordpress import WordPress, WordPressArgs
 from components.storage.volume import StoredVolume
@@ -17,6 +22,8 @@ from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import DATABASE_VOLUME, Plan, make_plan
 from stacks.settings import Settings, WebSettings, WordPressSettings
+from stacks.spark_plan import SPARK_VOLUME, spark_limits
+from stacks.spark_settings import SparkSettings
 
 
 def deploy(inputs: Inputs) -> None:
@@ -49,6 +56,14 @@ def _declare(inputs: Inputs) -> None:
         wordpress = WordPress("wordpress", _wordpress(settings, blog, swarm, cloud, volumes))
         routes.append(wordpress.route)
         pulumi.export("wordpress_administrator_password", wordpress.administrator_password)
+    if spark := settings.services.spark:
+        made = Spark("spark", _spark(settings, spark, swarm, cloud, volumes))
+        routes.extend(made.routes)
+        jobs = {
+            name: SparkJob(name, _spark_job(inputs, spark, name, made, cluster, swarm, cloud, volumes))
+            for name in spark.jobs
+        }
+        pulumi.export("spark_jobs", {name: _outcome(job) for name, job in jobs.items()})
     if routes and settings.network.publish_mode == "host":
         Edge("edge", EdgeArgs(routes=tuple(routes), cluster=swarm, images=cloud.images))
     pulumi.export("urls", cloud.balance(tuple(routes)))
@@ -105,6 +120,65 @@ def _wordpress(
         cluster=swarm,
         images=cloud.images,
     )
+
+
+def _spark(
+    settings: Settings, spark: SparkSettings, swarm: Swarm, cloud: Cloud, volumes: dict[str, StoredVolume]
+) -> SparkArgs:
+    limits = spark_limits(spark)
+    return SparkArgs(
+        workers=spark.workers,
+        memory=limits.memory,
+        cores=spark.cores,
+        master_memory=limits.master,
+        history_memory=limits.history,
+        port=spark.port,
+        history_port=spark.history.port,
+        master_constraints=tuple(spark.master_constraints),
+        worker_constraints=tuple(spark.worker_constraints),
+        volume=volumes[SPARK_VOLUME],
+        publish_mode=settings.network.publish_mode,
+        cluster=swarm,
+        images=cloud.images,
+    )
+
+
+def _spark_job(
+    inputs: Inputs,
+    spark: SparkSettings,
+    name: str,
+    made: Spark,
+    cluster: SwarmCluster,
+    swarm: Swarm,
+    cloud: Cloud,
+    volumes: dict[str, StoredVolume],
+) -> SparkJobArgs:
+    job, field = spark.jobs[name], f"services.spark.jobs.{name}"
+    offered = spark_limits(spark).worker.executors
+    return SparkJobArgs(
+        application=job.application,
+        source=inputs.job_sources.get(job.application),
+        main_class=job.main_class,
+        args=tuple(job.args),
+        where=job.where,
+        memory=parse_size(job.memory, field=f"{field}.memory"),
+        cpus=job.cpus,
+        executor_memory=parse_size(job.executor_memory or f"{offered}m", field=f"{field}.executor_memory") // MIB,
+        executor_cores=job.executor_cores or spark.cores,
+        total_cores=job.total_cores,
+        timeout=parse_duration(job.timeout, field=f"{field}.timeout") // 10**9,
+        run=job.run,
+        master_url=made.master_url,
+        network_id=made.overlay.network_id,
+        volume=volumes[SPARK_VOLUME],
+        runner=cluster.jobs,
+        cluster=swarm,
+        images=cloud.images,
+    )
+
+
+def _outcome(job: SparkJob) -> dict[str, pulumi.Output[int] | pulumi.Output[Sequence[str]]]:
+    return {"exit_code": job.exit_code, "result": job.result, "log": job.log}
 
 
 def _node(machine: Machine, cluster: SwarmCluster) -> dict[str, pulumi.Input[str] | pulumi.Input[int] | None]:

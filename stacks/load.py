@@ -13,19 +13,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
 from stacks.errors import SettingsError, describe
-from stacks.plan import images_of_products
+from stacks.plan import built_images
 from stacks.settings import Settings
 
 Content = TypeVar("Content", bound=BaseModel)
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 WORK_FOLDER = ".flotilla"
+LARGEST_SOURCE = 500 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """Everything that a stack is made of, read once. `images` and `capabilities` are the local cloud's; on the others
-    `service_images` are in the registry of the settings, whose authority's PEM is `registry_authority`."""
+    `service_images` are in the registry of the settings, whose authority's PEM is `registry_authority`. `job_sources`
+    are the project's own Python files that jobs run, by name."""
 
     stack: str
     settings: Settings
@@ -35,6 +37,7 @@ class Inputs:
     capabilities: tuple[str, ...] = ()
     service_images: Mapping[str, Image] = field(default_factory=dict[str, Image])
     registry_authority: str | None = None
+    job_sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class _BuiltImage(BaseModel):
@@ -42,14 +45,21 @@ class _BuiltImage(BaseModel):
     digest: str
 
 
-class _BuiltImages(BaseModel):
-    """`.flotilla/images.json`, as `make images` writes it."""
+class _BuiltSet(BaseModel):
+    """What was built for stacks whose products run these service images."""
 
     model_config = ConfigDict(frozen=True)
     machine: str
     registry: str
     haproxy: str
     services: dict[str, _BuiltImage]
+
+
+class _BuiltImages(BaseModel):
+    """`.flotilla/images.json`, as `make images` writes it: a set for each set of service images."""
+
+    model_config = ConfigDict(frozen=True)
+    sets: dict[str, _BuiltSet]
 
 
 class _Host(BaseModel):
@@ -69,13 +79,14 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
         settings=settings,
         ssh_public_key=_public_key(identity_file, settings.ssh.identity_file),
         identity_file=str(identity_file),
+        job_sources=_job_sources(folder, settings),
     )
     if settings.cloud == "local":
         host = _read(folder, "host.json", _Host)
-        return replace(inputs, images=_images(folder, host), capabilities=host.capabilities)
+        return replace(inputs, images=_images(stack, folder, settings, host), capabilities=host.capabilities)
     return replace(
         inputs,
-        service_images=_pushed_images(folder, settings, preview=pulumi.runtime.is_dry_run()),
+        service_images=_pushed_images(stack, folder, settings, preview=pulumi.runtime.is_dry_run()),
         registry_authority=_authority(folder, settings),
     )
 
@@ -138,21 +149,52 @@ def _public_key(identity_file: Path, setting: str) -> str:
         ) from None
 
 
-def _pushed_images(folder: Path, settings: Settings, *, preview: bool) -> dict[str, Image]:
+def _built_set(stack: str, folder: Path, settings: Settings) -> _BuiltSet:
+    names = built_images(settings)
+    for found in _read(folder, "images.json", _BuiltImages).sets.values():
+        if sorted(found.services) == sorted(names):
+            return found
+    raise SettingsError(
+        f"{WORK_FOLDER}/images.json has no set {', '.join(names) or 'without services'}: these images were not built "
+        f"yet; run `make images STACK={stack}`"
+    )
+
+
+def _pushed_images(stack: str, folder: Path, settings: Settings, *, preview: bool) -> dict[str, Image]:
     """The built images as the registry of the settings has them.
 
     A preview before anything was built does not know their digests, and says so; an update needs them.
     """
-    names = {name for images in images_of_products(settings).values() for name in images if name not in settings.images}
+    names = built_images(settings)
     digests: dict[str, str] = {}
     if names and not (preview and not (folder / WORK_FOLDER / "images.json").exists()):
-        built = _read(folder, "images.json", _BuiltImages)
+        built = _built_set(stack, folder, settings)
         digests = {name: image.digest for name, image in built.services.items()}
     architecture = settings.aws.image.architecture if settings.cloud == "aws" else "amd64"
     return {
         name: Image(repository=name, digest=digests.get(name), architecture=architecture)
         for name in {*names, *settings.images}
     }
+
+
+def _job_sources(folder: Path, settings: Settings) -> dict[str, str]:
+    sources: dict[str, str] = {}
+    jobs = settings.services.spark.jobs if settings.services.spark else {}
+    for name, job in jobs.items():
+        if job.application.startswith("/"):
+            continue
+        where, reason = f"services.spark.jobs.{name}.application is '{job.application}'", ""
+        try:
+            text = (folder / job.application).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else "no text") or "it cannot be read"
+            raise SettingsError(f"{where}: {reason}; name a Python file, relative to the project folder") from None
+        if len(text.encode()) > LARGEST_SOURCE:
+            raise SettingsError(
+                f"{where}: more than the {LARGEST_SOURCE} bytes of a Docker config; put it on the volume"
+            )
+        sources[job.application] = text
+    return sources
 
 
 def _authority(folder: Path, settings: Settings) -> str | None:
@@ -167,8 +209,8 @@ def _authority(folder: Path, settings: Settings) -> str | None:
         ) from None
 
 
-def _images(folder: Path, host: _Host) -> LocalImages:
-    built = _read(folder, "images.json", _BuiltImages)
+def _images(stack: str, folder: Path, settings: Settings, host: _Host) -> LocalImages:
+    built = _built_set(stack, folder, settings)
     return LocalImages(
         machine=built.machine,
         registry=built.registry,

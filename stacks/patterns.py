@@ -13,6 +13,7 @@ PARAMETER_NAME = r"^/[A-Za-z0-9_./-]+$"
 AMI = r"^ami-[0-9a-f]{8}([0-9a-f]{9})?$"
 USER_NAME = r"^[a-z_][a-z0-9_-]{0,31}$"
 REGISTRY_ADDRESS = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$"
+CLASS_NAME = r"^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$"
 
 EXAMPLES = {
     NODE_NAME: "use a node's name, such as manager-1 or worker-2",
@@ -28,4 +29,5 @@ EXAMPLES = {
     AMI: "use ami- and 8 or 17 hexadecimal digits",
     USER_NAME: "use the name of a user, such as admin",
     REGISTRY_ADDRESS: "use host or host:port, without https:// before it",
+    CLASS_NAME: "use the full name of a class, such as org.example.Main",
 }

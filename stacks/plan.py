@@ -34,6 +34,7 @@ from stacks.rented import (
     whole_gib,
 )
 from stacks.settings import MachineGroup, Settings, VolumeSettings
+from stacks.spark_plan import SPARK_VOLUME, check_spark, spark_volume, spark_warnings
 
 PROJECT = "flotilla"
 LOCAL_ZONE = "local"
@@ -75,10 +76,12 @@ def _plan(stack: str, settings: Settings) -> Plan:
     specs = tuple(_specs(settings, rented))
     _check_nodes(settings, specs)
     rules = _check_ports(settings, specs)
-    _check_services(settings, addresses, specs)
+    nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings)]
+    _check_services(settings, addresses, nodes)
     volumes = tuple(_volumes(settings, specs))
     if settings.cloud == "aws":
         check_devices({volume.name: volume.node for volume in volumes})
+    spark = settings.services.spark
     return Plan(
         prefix=stack_prefix(PROJECT, stack),
         specs=specs,
@@ -87,7 +90,11 @@ def _plan(stack: str, settings: Settings) -> Plan:
         volumes=volumes,
         rules=rules,
         rented=rented,
-        warnings=(*warnings, *(rented.warnings if rented else ())),
+        warnings=(
+            *warnings,
+            *(rented.warnings if rented else ()),
+            *(spark_warnings(settings, spark, nodes) if spark else ()),
+        ),
     )
 
 
@@ -239,16 +246,20 @@ def _check_host_ports(settings: Settings, specs: tuple[MachineSpec, ...], publis
 
 
 def published_ports(settings: Settings) -> dict[str, int]:
-    """The published port of each product that is deployed, by the name of its service."""
+    """The published ports of the products that are deployed, by the setting below `services` that they are of."""
     services = settings.services
-    candidates = {"web": services.web, "wordpress": services.wordpress}
+    candidates = {
+        "web": services.web,
+        "wordpress": services.wordpress,
+        "spark": services.spark,
+        "spark.history": services.spark and services.spark.history,
+    }
     return {name: service.port for name, service in candidates.items() if service is not None}
 
 
-def _check_services(settings: Settings, addresses: AddressPlan, specs: tuple[MachineSpec, ...]) -> None:
+def _check_services(settings: Settings, addresses: AddressPlan, nodes: list[PlanNode]) -> None:
     _check_publish_mode(settings)
     _check_images(settings)
-    nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings)]
     if web := settings.services.web:
         check_memory(parse_size(web.memory, field="services.web.memory"), field="services.web.memory")
         check_placement(Demand(service="web", replicas=web.replicas), nodes)
@@ -261,6 +272,9 @@ def _check_services(settings: Settings, addresses: AddressPlan, specs: tuple[Mac
         demand = Demand(service="wordpress", replicas=wordpress.replicas, constraints=("node.role != manager",))
         check_placement(demand, nodes)
         _check_overlay(settings, addresses, "wordpress", wordpress.replicas + 1)
+    if spark := settings.services.spark:
+        check_spark(settings, spark, nodes)
+        _check_overlay(settings, addresses, "spark", spark.workers + len(spark.jobs) + 2)
 
 
 def _check_publish_mode(settings: Settings) -> None:
@@ -298,9 +312,17 @@ def images_of_products(settings: Settings) -> dict[str, tuple[str, ...]]:
         products["services.web"] = ("nginx",)
     if services.wordpress:
         products["services.wordpress"] = ("mariadb", "wordpress")
+    if services.spark:
+        products["services.spark"] = ("spark",)
     if products and settings.network.publish_mode == "host":
         products["network.publish_mode host"] = ("haproxy",)
     return products
+
+
+def built_images(settings: Settings) -> tuple[str, ...]:
+    """The images that the stack's registry holds: those of its products, unless the settings name them upstream."""
+    names = {name for images in images_of_products(settings).values() for name in images}
+    return tuple(sorted(names - set(settings.images)))
 
 
 def _pool_nodes(settings: Settings) -> list[PlanNode]:
@@ -359,6 +381,8 @@ def _declared_volumes(settings: Settings) -> dict[str, VolumeSettings]:
             problem="WordPress has a volume of this name",
             fix="use services.wordpress.database_node, database_size and database_profile, or another name",
         )
+    if settings.services.spark:
+        volumes[SPARK_VOLUME] = spark_volume(settings)
     if wordpress := settings.services.wordpress:
         volumes[DATABASE_VOLUME] = VolumeSettings(
             node=wordpress.database_node, size=wordpress.database_size, profile=wordpress.database_profile

@@ -5,6 +5,7 @@ import sys
 
 from images.push import main as push
 from stacks.errors import SettingsError
+from stacks.plan import built_images
 from stacks.preflight import stack_file_settings
 
 
@@ -14,7 +15,8 @@ def main() -> int:
     parser.add_argument("--stack", default="dev")
     stack: str = parser.parse_args().stack
     try:
-        registry = stack_file_settings(stack).registry.address
+        settings = stack_file_settings(stack)
+        registry = settings.registry.address
         if registry is None:
             raise SettingsError(
                 f"registry.address is None: stack {stack} names no registry; name one in Pulumi.{stack}.yaml"
@@ -22,7 +24,7 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    return push([registry])
+    return push([registry, *built_images(settings)])
 
 
 if __name__ == "__main__":

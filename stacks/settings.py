@@ -21,6 +21,7 @@ from stacks.section import (
     Size,
     VolumeName,
 )
+from stacks.spark_settings import SparkSettings
 
 
 class NetworkSettings(Section):
@@ -152,6 +153,7 @@ class ServiceSettings(Section):
 
     web: WebSettings | None = Field(default_factory=WebSettings)
     wordpress: WordPressSettings | None = Field(default_factory=WordPressSettings)
+    spark: SparkSettings | None = None
 
 
 class LoadBalancerSettings(Section):

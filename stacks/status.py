@@ -83,10 +83,21 @@ def _service_table(services: list[Any], tasks: list[Any]) -> Table:
         running = sum(task["Status"]["State"] == "running" for task in own)
         replicated = service["Spec"]["Mode"].get("Replicated")
         wanted = replicated["Replicas"] if replicated else len(own)
-        image = service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"].partition("@")[0].rpartition("/")[2]
+        if "ReplicatedJob" in service["Spec"]["Mode"]:
+            table.add_row(service["Spec"]["Name"], "job", _job_state(service, tasks), _image_name(service))
+            continue
         mode = "replicated" if replicated else "global"
-        table.add_row(service["Spec"]["Name"], mode, f"{running}/{wanted}", image)
+        table.add_row(service["Spec"]["Name"], mode, f"{running}/{wanted}", _image_name(service))
     return table
+
+
+def _job_state(service: Any, tasks: list[Any]) -> str:
+    own = [task for task in tasks if task["ServiceID"] == service["ID"]]
+    return max(own, key=lambda task: task["CreatedAt"])["Status"]["State"] if own else "not placed"
+
+
+def _image_name(service: Any) -> str:
+    return service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"].partition("@")[0].rpartition("/")[2]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ class Route:
     """A published port of a service.
 
     `published` is the port on every node and on the load balancer, `target` the port of the tasks; `network_id` is the
-    overlay where the service's name resolves to its tasks; `health_path` answers 200 when the product works.
+    overlay where the service's name resolves to its tasks, and `network` its key, where several services share it;
+    `health_path` answers 200 when the product works.
     """
 
     service: str
@@ -19,3 +20,4 @@ class Route:
     replicas: int
     network_id: pulumi.Output[str]
     health_path: str
+    network: str | None = None

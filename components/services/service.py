@@ -70,6 +70,7 @@ class SwarmServiceArgs:
 
     `replicas` is None for global mode. `image` is a name of `images`. `memory` is in bytes, `cpus` in CPUs; both are
     limits. `environment` holds nothing secret: that is what `secrets` are for. `networks` maps stable keys to ids.
+    `args` take the place of the image's own command; `hostname` is each task's name for itself (M82).
     """
 
     name: str
@@ -81,6 +82,8 @@ class SwarmServiceArgs:
     networks: Mapping[str, pulumi.Input[str]]
     cluster: Swarm
     images: ImageSource
+    args: tuple[str, ...] = ()
+    hostname: str | None = None
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
     secrets: Mapping[str, FileContent] = field(default_factory=dict[str, FileContent])
     configs: Mapping[str, FileContent] = field(default_factory=dict[str, FileContent])
@@ -173,6 +176,8 @@ class SwarmService(Component):
     def _container(self, args: SwarmServiceArgs, image: pulumi.Output[str]) -> docker.ServiceTaskSpecContainerSpecArgs:
         return docker.ServiceTaskSpecContainerSpecArgs(
             image=image,
+            args=list(args.args) or None,
+            hostname=args.hostname,
             env=dict(args.environment) or None,
             init=args.init or None,
             stop_grace_period=shortest(args.stop_grace_period, field="stop_grace_period"),
@@ -192,7 +197,7 @@ class SwarmService(Component):
         # Without a fixed name, so that a rotation creates the new one, updates the service and then deletes the old.
         secret = docker.Secret(
             self.child_name(key),
-            data=pulumi.Output.secret(file.content).apply(_base64),
+            data=pulumi.Output.secret(file.content).apply(encoded),
             opts=self._in_cluster(cluster),
         )
         return docker.ServiceTaskSpecContainerSpecSecretArgs(
@@ -202,7 +207,7 @@ class SwarmService(Component):
     def _config(self, cluster: Swarm, key: str, file: FileContent) -> docker.ServiceTaskSpecContainerSpecConfigArgs:
         config = docker.ServiceConfig(
             self.child_name(key),
-            data=pulumi.Output.from_input(file.content).apply(_base64),
+            data=pulumi.Output.from_input(file.content).apply(encoded),
             opts=self._in_cluster(cluster),
         )
         return docker.ServiceTaskSpecContainerSpecConfigArgs(
@@ -210,7 +215,8 @@ class SwarmService(Component):
         )
 
 
-def _base64(text: str) -> str:
+def encoded(text: str) -> str:
+    """A text as secrets and configs want it: base64."""
     return base64.b64encode(text.encode()).decode()
 
 

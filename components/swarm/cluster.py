@@ -30,6 +30,15 @@ class Swarm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobRunner:
+    """What runs jobs in the swarm: the plugin, and the managers that it may ask."""
+
+    plugin: swarm.Provider
+    managers: tuple[pulumi.Output[swarm.Connection], ...]
+    cluster_id: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SwarmClusterArgs:
     """`machines` holds managers first; `default_address_pools` are CIDRs that overlay networks of prefix length
     `subnet_size` are cut from; `certificate_expiry` is a Go duration; `identity_file` is a path, never a key;
@@ -105,6 +114,11 @@ class SwarmCluster(Component):
             provider=provider,
             connections={name: host.connection for name, host in hosts.items()},
         )
+
+    @property
+    def jobs(self) -> JobRunner:
+        """What jobs are run by."""
+        return JobRunner(plugin=self.plugin, managers=tuple(self._connections), cluster_id=self.cluster_id)
 
     def _host(self, machine: Machine) -> swarm.Host:
         endpoint = machine.endpoint

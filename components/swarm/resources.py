@@ -363,6 +363,8 @@ class Job(pulumi.CustomResource):
     """Exit code of its container."""
     logs: pulumi.Output[Sequence[str]]
     """Its last lines."""
+    output: pulumi.Output[Sequence[str]]
+    """The last lines of its standard output alone."""
     state: pulumi.Output[str]
     """`complete`."""
     node_id: pulumi.Output[str] = pulumi.property("nodeId")
@@ -410,7 +412,7 @@ class Job(pulumi.CustomResource):
             timeout=timeout,
             log_lines=log_lines,
             triggers=triggers,
-            **_outputs("exit_code", "logs", "state", "node_id"),
+            **_outputs("exit_code", "logs", "output", "state", "node_id"),
         )
         super().__init__("swarm:index:Job", resource_name, properties, opts)
 

@@ -86,7 +86,7 @@ class Job(Resource):
         "logLines": Field(number(0, 10_000), change=Change.NOTHING),
         "triggers": Field(TEXTS, change=Change.REPLACE),
     }
-    computed: ClassVar[tuple[str, ...]] = ("exitCode", "logs", "state", "nodeId")
+    computed: ClassVar[tuple[str, ...]] = ("exitCode", "logs", "output", "state", "nodeId")
     patience: ClassVar[float] = 600.0
 
     @override
@@ -106,7 +106,8 @@ class Job(Resource):
         service_id = managers.call(lambda client: _find_or_start(client, name, inputs))
         try:
             task = _wait(operation, managers, service_id)
-            logs = _logs(managers, service_id, inputs.get("logLines", LOG_LINES))
+            lines = inputs.get("logLines", LOG_LINES)
+            logs = _logs(managers, service_id, lines)
             if task["Status"]["State"] != "complete":
                 raise SwarmError(_failure(name, task, logs))
         except Exception:
@@ -116,6 +117,7 @@ class Job(Resource):
         outputs = {
             "exitCode": _exit_code(task),
             "logs": logs,
+            "output": _logs(managers, service_id, lines, errors=False),
             "state": task["Status"]["State"],
             "nodeId": task.get("NodeID", ""),
         }
@@ -236,9 +238,13 @@ def _wait(operation: Operation, managers: Managers, service_id: str) -> Task:
     return operation.wait(ended, "the job to end", said=lambda: f"it is {told[0] or 'not placed yet'}")
 
 
-def _logs(managers: Managers, service_id: str, lines: int) -> list[str]:
+def _logs(managers: Managers, service_id: str, lines: int, *, errors: bool = True) -> list[str]:
+    """The last lines; without `errors` those of standard output alone."""
+
     def read(client: "docker.APIClient") -> bytes:
-        pieces: Any = client.service_logs(service_id, stdout=True, stderr=True, follow=False, tail=str(lines))
+        # The engine counts lines of both before it leaves one out, so that a tail would lose results.
+        tail = str(lines) if errors else "all"
+        pieces: Any = client.service_logs(service_id, stdout=True, stderr=errors, follow=False, tail=tail)
         return pieces if isinstance(pieces, bytes) else b"".join(pieces)
 
     if not lines:

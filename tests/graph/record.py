@@ -62,6 +62,7 @@ def computed(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
             "endpointHostKey": PUBLIC_KEY,
         },
         "swarm:index:Node": lambda: {"nodeId": f"{name}-id", "hostname": name, "address": "10.60.0.11"},
+        "swarm:index:Job": lambda: {"exitCode": 0, "logs": ["a warning", "42"], "output": ["42"], "nodeId": "n1"},
         "swarm:index:Mount": lambda: {
             "path": inputs.get("path"),
             "device": "/dev/nvme1n1",
@@ -126,7 +127,7 @@ class Recorder(MockMonitor):
 
 def fake_inputs(settings: dict[str, Any]) -> Inputs:
     """The settings under test with files that need not exist."""
-    names = ("nginx", "mariadb", "wordpress", "haproxy")
+    names = ("nginx", "mariadb", "wordpress", "haproxy", "spark")
     images = {name: Image(repository=name, digest="sha256:" + "0" * 64) for name in names}
     parsed = parse_settings(settings)
     inputs = Inputs(
@@ -134,6 +135,7 @@ def fake_inputs(settings: dict[str, Any]) -> Inputs:
         settings=parsed,
         ssh_public_key=PUBLIC_KEY,
         identity_file="/project/.flotilla/id_ed25519",
+        job_sources={"mine.py": "print(1)\n"},
     )
     if parsed.cloud != "local":
         return replace(inputs, service_images=images)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stacks.load import PROJECT_FOLDER, parse_settings
-from stacks.plan import make_plan
+from stacks.plan import built_images, make_plan
 from stacks.schema import stack_file_schema
 from tests.graph.graph import Graph, record
 from tests.project_copy import HERMETIC, KEY, Place, copy_project
@@ -25,6 +25,7 @@ NODES = {
     "dev": (3, 2),
     "aws": (3, 6),
     "openstack": (3, 6),
+    "spark": (1, 3),
     "minimal": (1, 3),
     "three-nodes": (1, 2),
     "five-nodes": (1, 4),
@@ -83,15 +84,15 @@ def prepared(folder: Path, name: str) -> Place:
     (work / "id_ed25519.pub").write_text(KEY)
     if settings(name)["cloud"] == "local":
         (work / "host.json").write_text('{"capabilities": [], "architecture": "amd64"}')
-        built_images(place)
+        write_images(place, name)
     return place
 
 
-def built_images(place: Place) -> None:
-    """What `make images` writes."""
-    services = {image: {"digest": "sha256:" + "0" * 64} for image in ("nginx", "mariadb", "wordpress", "haproxy")}
+def write_images(place: Place, name: str) -> None:
+    """What `make images` writes for the stack."""
+    services = {image: {"digest": "sha256:" + "0" * 64} for image in built_images(parse_settings(settings(name)))}
     built = {"machine": "machine:1", "registry": "registry:1", "haproxy": "haproxy:1", "services": services}
-    (place.folder / ".flotilla" / "images.json").write_text(json.dumps(built))
+    (place.folder / ".flotilla" / "images.json").write_text(json.dumps({"sets": {"own": built}}))
 
 
 @pytest.mark.slow
@@ -112,7 +113,7 @@ def test_a_preview_shows_a_stack_file_whole_and_changes_nothing(name: str, tmp_p
 @pytest.mark.parametrize("name", ["aws", "openstack"])
 def test_an_update_without_the_plugin_is_refused_before_anything_is_made(name: str, tmp_path: Path) -> None:
     place = prepared(tmp_path, name)
-    built_images(place)
+    write_images(place, name)
     done = place.run(HERMETIC, "up", "--stack", name, "--yes", "--skip-preview")
     assert done.returncode != 0
     said = [line for line in (done.stdout + done.stderr).splitlines() if "install the Pulumi CLI" in line]

@@ -38,14 +38,31 @@ BARE: dict[str, Any] = {"services": NOTHING, "workers": {"count": 0}, "managers"
 HAPROXY: dict[str, Any] = {"load_balancer": {"kind": "haproxy"}}
 DIRECT: dict[str, Any] = {"ssh": {"access": "direct", "admin_networks": ["203.0.113.0/24", "198.51.100.0/24"]}}
 POOL: dict[str, Any] = {"workers": {"count": 50, "pool": True}, "services": {"wordpress": None}}
+SPARK: dict[str, Any] = {
+    "services": {
+        "web": {},
+        "wordpress": None,
+        "spark": {
+            "workers": 5,
+            "jobs": {
+                "pi": {"application": "/opt/spark/examples/pi.py", "args": ["20"]},
+                "mine": {"application": "mine.py", "where": "driver"},
+            },
+        },
+    }
+}
 STACKS: dict[str, dict[str, Any]] = {
     **{f"{cloud} {size}": {**base, **settings} for cloud, base in CLOUDS.items() for size, settings in SIZES.items()},
     "local mesh": MESH,
     "local bare": BARE,
+    "local spark": SPARK,
+    "local spark mesh": {**SPARK, **MESH},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},
     "aws zones": {**CLOUDS["aws"], **MESH, "aws": {"nat": "per_zone"}, "storage": {"flocker_control": True}},
+    "aws spark": {**CLOUDS["aws"], **SPARK},
+    "openstack spark": {**CLOUDS["openstack"], **SPARK},
     "openstack bare": {**CLOUDS["openstack"], **BARE},
     "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},
 }

@@ -2,22 +2,29 @@
 
 import io
 import json
+import tarfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import docker
 import pytest
 
-from images import build, content, engine, host
+from images import build, content, engine, host, package
 from images.build import Builder
 from images.content import RegistryContent
 from images.engine import BuiltImage
+from images.package import Package
 from images.progress import BuildError, CancelledError, Log, Progress
-from images.recipe import BASE, CHILDREN, CONTENT_LABEL, NAME_LABEL, SERVICES, Recipe, recipes
+from images.recipe import BASE, CHILDREN, CONTENT_LABEL, NAME_LABEL, PARENTS, SERVICES, Recipe, recipes
 
-_DIGESTS = {name: f"sha256:{name}" for name in SERVICES}
+SOME = ("nginx", "haproxy")
+
+
+def digests(services: Sequence[str]) -> dict[str, str]:
+    return {name: f"sha256:{name}" for name in services}
 
 
 class FakeEngine:
@@ -42,9 +49,9 @@ class FakeEngine:
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-            self._begun += recipe.name != BASE
-            wait = recipe.name != BASE and self._begun <= 2
-        if wait and self.pairs:  # the first two after the base wait for each other
+            self._begun += recipe.name not in (BASE, *PARENTS.values())
+            wait = recipe.name not in (BASE, *PARENTS.values()) and self._begun <= 2
+        if wait and self.pairs:  # the first two that nothing stands on wait for each other
             self._both.wait(timeout=20)
         log.write(f"making {recipe.name}")
         with self._lock:
@@ -54,15 +61,18 @@ class FakeEngine:
             raise log.failure("exit code 100")
         self.images.append(BuiltImage(reference=recipe.reference, size=1, labels=recipe.labels))
 
-    def fill(self, _client: object, wanted: Mapping[str, Recipe], _progress: Progress) -> RegistryContent:
+    def fill(
+        self, _client: object, wanted: Mapping[str, Recipe], services: Sequence[str], _progress: Progress
+    ) -> RegistryContent:
         self.filled += 1
         labels = {
             NAME_LABEL: content.NAME,
-            CONTENT_LABEL: content.wanted_content(wanted),
-            content.DIGESTS_LABEL: json.dumps(_DIGESTS),
+            CONTENT_LABEL: content.wanted_content(wanted, services),
+            content.DIGESTS_LABEL: json.dumps(digests(services)),
         }
-        self.images.append(BuiltImage(reference="flotilla/registry-content:1", size=1, labels=labels))
-        return RegistryContent(reference="flotilla/registry-content:1", digests=_DIGESTS)
+        reference = f"flotilla/registry-content:{self.filled}"
+        self.images.append(BuiltImage(reference=reference, size=1, labels=labels))
+        return RegistryContent(reference=reference, digests=digests(services))
 
 
 @pytest.fixture
@@ -72,8 +82,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     def make_base(_client: object, recipe: Recipe, _folder: Path, _work: Path, _base: str | None, log: Log) -> None:
         fake.make(recipe, log)
 
-    def make_child(_client: object, recipe: Recipe, _folder: Path, _arguments: Mapping[str, str], log: Log) -> None:
+    def make_child(_client: object, recipe: Recipe, context: IO[bytes], _given: Mapping[str, str], log: Log) -> None:
+        assert context.read()
         fake.make(recipe, log)
+
+    def fetch(_package: Package, downloads: Path, _log: Log) -> Path:
+        downloads.mkdir()
+        with tarfile.open(downloads / "archive.tar.gz", "w:gz"):
+            return downloads / "archive.tar.gz"
 
     def ours(_client: object) -> list[BuiltImage]:
         return list(fake.images)
@@ -88,47 +104,89 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     monkeypatch.setattr(engine, "ours", ours)
     monkeypatch.setattr(engine, "build", make_child)
     monkeypatch.setattr(build, "make_base", make_base)
+    monkeypatch.setattr(package, "fetch", fetch)
     monkeypatch.setattr(content, "fill", fake.fill)
     monkeypatch.setattr(host, "identity", identity)
     monkeypatch.setattr(host, "describe", describe)
     return fake
 
 
-def _run(fake: FakeEngine, work: Path, only: tuple[str, ...] = ()) -> str:
+def _builder(fake: FakeEngine, work: Path, stream: io.StringIO) -> Builder:
+    return Builder(client=cast("docker.APIClient", fake), progress=Progress(stream), work=work)
+
+
+def _run(fake: FakeEngine, work: Path, services: tuple[str, ...] = SOME) -> str:
     stream = io.StringIO()
-    Builder(client=cast("docker.APIClient", fake), progress=Progress(stream), work=work).run(only)
+    _builder(fake, work, stream).run(services)
     return stream.getvalue()
+
+
+def _sets(work: Path) -> dict[str, Any]:
+    return json.loads((work / "images.json").read_text())["sets"]
 
 
 def test_the_base_is_built_before_all_others_and_these_two_at_a_time(fake: FakeEngine, tmp_path: Path) -> None:
     fake.pairs = True
-    _run(fake, tmp_path)
-    assert fake.built[0] == BASE
+    _run(fake, tmp_path, SERVICES)
+    assert fake.built[:2] == [BASE, "jre"]
     assert sorted(fake.built[1:]) == sorted(CHILDREN)
     assert fake.most_at_once == 2
+
+
+def test_a_stack_builds_the_images_of_its_own_products_and_no_others(fake: FakeEngine, tmp_path: Path) -> None:
+    _run(fake, tmp_path, ("nginx",))
+    assert sorted(fake.built) == ["base", "haproxy", "machine", "nginx", "registry"]
+    _run(fake, tmp_path, ("spark",))
+    assert sorted(fake.built[5:]) == ["jre", "spark"]
+
+
+def test_each_set_of_images_has_a_registry_and_an_entry_of_its_own(fake: FakeEngine, tmp_path: Path) -> None:
+    _run(fake, tmp_path, ("nginx",))
+    _run(fake, tmp_path, ("haproxy", "nginx"))
+    _run(fake, tmp_path, ())
+    sets = _sets(tmp_path)
+    assert {key: sorted(found["services"]) for key, found in sets.items()} == {
+        "": [],
+        "nginx": ["nginx"],
+        "haproxy,nginx": ["haproxy", "nginx"],
+    }
+    assert len({found["registry"] for found in sets.values()}) == 3
+
+
+def test_two_runs_at_once_lose_none_of_what_they_write(fake: FakeEngine, tmp_path: Path) -> None:
+    sets: list[tuple[str, ...]] = [("nginx",), ("haproxy",), ("mariadb",), ("wordpress",)]
+    with ThreadPoolExecutor(len(sets)) as pool:
+        list(pool.map(lambda services: _run(fake, tmp_path, services), sets))
+    assert sorted(_sets(tmp_path)) == ["haproxy", "mariadb", "nginx", "wordpress"]
+
+
+def test_a_name_that_is_no_service_image_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build.main(["--services", "nginx,apache"])
+    assert "no image of a service is called 'apache': use nginx, " in capsys.readouterr().err
 
 
 def test_what_came_out_is_written_down_with_the_digests_of_the_registry(fake: FakeEngine, tmp_path: Path) -> None:
     _run(fake, tmp_path)
     wanted = recipes()
-    assert json.loads((tmp_path / "images.json").read_text()) == {
+    assert _sets(tmp_path)["haproxy,nginx"] == {
         "machine": wanted["machine"].reference,
         "haproxy": wanted["haproxy"].reference,
         "registry": "flotilla/registry-content:1",
-        "services": {name: {"digest": f"sha256:{name}", "tag": wanted[name].content} for name in SERVICES},
+        "services": {name: {"digest": f"sha256:{name}", "tag": wanted[name].content} for name in SOME},
     }
     assert json.loads((tmp_path / "host.json").read_text())["capabilities"] == ["CAP_SYS_ADMIN"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["host.json", "images.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["host.json", "images.json", "images.lock"]
 
 
 def test_a_second_run_builds_nothing_writes_nothing_and_says_nothing(fake: FakeEngine, tmp_path: Path) -> None:
     _run(fake, tmp_path)
-    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     count = len(fake.built)
     assert _run(fake, tmp_path) == ""
     assert len(fake.built) == count
     assert fake.filled == 1
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == before
 
 
 def test_a_lost_images_json_is_written_again_without_a_build(fake: FakeEngine, tmp_path: Path) -> None:
@@ -143,13 +201,11 @@ def test_a_lost_images_json_is_written_again_without_a_build(fake: FakeEngine, t
 def test_a_failed_build_says_what_failed_with_its_last_lines_and_leaves_the_files_alone(
     fake: FakeEngine, tmp_path: Path
 ) -> None:
-    fake.broken = {"wordpress"}
+    fake.broken = {"nginx"}
     (tmp_path / "images.json").write_text("of an earlier run")
     with pytest.raises(BuildError) as caught:
         _run(fake, tmp_path)
-    assert str(caught.value) == (
-        "image wordpress could not be built: exit code 100; its last lines:\n  making wordpress"
-    )
+    assert str(caught.value) == ("image nginx could not be built: exit code 100; its last lines:\n  making nginx")
     assert (tmp_path / "images.json").read_text() == "of an earlier run"
     assert fake.filled == 0
 
@@ -163,7 +219,7 @@ def test_a_base_that_fails_lets_nothing_else_begin(fake: FakeEngine, tmp_path: P
 
 def test_only_builds_that_image_and_the_base(fake: FakeEngine, tmp_path: Path) -> None:
     fake.images.append(BuiltImage(reference=recipes()["nginx"].reference, size=1, labels={}))
-    _run(fake, tmp_path, only=("nginx",))
+    _builder(fake, tmp_path, io.StringIO()).build(["nginx"])
     assert fake.built == [BASE]
     assert list(tmp_path.iterdir()) == []
 

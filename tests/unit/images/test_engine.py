@@ -57,9 +57,11 @@ def _log() -> Log:
 
 
 def test_images_go_away_children_first_and_no_image_of_others() -> None:
-    fake = FakeClient({"flotilla/base:1": "base", "flotilla/nginx:1": "nginx", "mine/nginx:1": "nginx"})
-    assert engine.remove_ours(_as_client(fake)) == ["flotilla/nginx:1", "flotilla/base:1"]
-    assert fake.removed == ["flotilla/nginx:1", "flotilla/base:1"]
+    names = ("base", "jre", "nginx", "spark")
+    fake = FakeClient({"mine/nginx:1": "nginx", **{f"flotilla/{name}:1": name for name in names}})
+    expected = [f"flotilla/{name}:1" for name in ("nginx", "spark", "jre", "base")]
+    assert engine.remove_ours(_as_client(fake)) == expected
+    assert fake.removed == expected
 
 
 def test_an_image_that_a_container_uses_is_named_with_the_fix() -> None:

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from images.recipe import BASE, CHILDREN, IMAGES_FOLDER, SERVICES, build_context, combined_hash, content_hash, recipes
+from images.recipe import (
+    BASE,
+    CHILDREN,
+    IMAGES_FOLDER,
+    SERVICES,
+    build_context,
+    combined_hash,
+    content_hash,
+    recipes,
+    with_parents,
+)
 
 
 @pytest.fixture
@@ -59,7 +69,13 @@ def test_another_base_gives_every_image_another_tag() -> None:
     own, given = recipes(), recipes("debian@sha256:1")
     assert list(own) == [BASE, *CHILDREN]
     assert all(own[name].reference != given[name].reference for name in own)
-    assert {own[name].parent for name in CHILDREN} == {own[BASE].reference}
+    assert {own[name].parent for name in CHILDREN} == {own[BASE].reference, own["jre"].reference}
+
+
+def test_an_image_on_another_than_the_base_is_preceded_by_it() -> None:
+    assert with_parents(["spark", "nginx"]) == (BASE, "jre", "nginx", "spark")
+    assert with_parents([]) == (BASE,)
+    assert recipes()["spark"].parent == recipes()["jre"].reference
 
 
 def test_a_combined_hash_does_not_depend_on_the_order() -> None:
@@ -70,7 +86,10 @@ def test_a_combined_hash_does_not_depend_on_the_order() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [BASE, *CHILDREN])
+WITH_PACKAGES = [name for name in (BASE, *CHILDREN) if "apt-get" in (IMAGES_FOLDER / name / "Dockerfile").read_text()]
+
+
+@pytest.mark.parametrize("name", WITH_PACKAGES)
 def test_every_dockerfile_installs_only_what_it_names_and_leaves_no_package_lists(name: str) -> None:
     text = (IMAGES_FOLDER / name / "Dockerfile").read_text()
     assert "apt-get clean && rm -rf /var/lib/apt/lists/*" in text
@@ -83,7 +102,7 @@ def test_every_dockerfile_installs_only_what_it_names_and_leaves_no_package_list
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_service_image_takes_a_secret_from_the_environment(name: str) -> None:
-    for path in (IMAGES_FOLDER / name).iterdir():
+    for path in (path for path in (IMAGES_FOLDER / name).rglob("*") if path.is_file()):
         text = path.read_text()
         for word in ("PASSWORD", "SALT"):
             for found in text.split(word)[1:]:

@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from images.recipe import SERVICES
 from tests.unit.images.certificate import self_signed
+from tests.unit.images.conftest import WEB_SERVICES
 from tests.unit.images.containers import Started, Yard, eventually
 
 pytestmark = pytest.mark.e2e
@@ -47,7 +47,7 @@ def test_the_registry_serves_every_service_image_by_its_digest_over_verified_tls
 ) -> None:
     status, catalog = _get(registry, authority[0], "/v2/_catalog")
     assert status == 200
-    assert sorted(json.loads(catalog)["repositories"]) == sorted(SERVICES)
+    assert sorted(json.loads(catalog)["repositories"]) == sorted(WEB_SERVICES)
     for name, image in yard.images["services.json"].items():
         status, manifest = _get(registry, authority[0], f"/v2/{name}/manifests/{image['digest']}")
         assert status == 200

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -12,12 +13,25 @@ from stacks.load import load, read_settings
 
 MANAGERS = json.dumps({"count": 5})
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
-BUILT = {
-    "machine": "flotilla/machine:1",
-    "registry": "flotilla/registry-content:1",
-    "haproxy": "flotilla/haproxy:1",
-    "services": {"nginx": {"digest": "sha256:1", "tag": "1"}},
+
+
+def built(*services: str) -> dict[str, Any]:
+    """An entry of images.json for a stack with these service images."""
+    return {
+        "machine": "flotilla/machine:1",
+        "registry": f"flotilla/registry-content:{len(services)}",
+        "haproxy": "flotilla/haproxy:1",
+        "services": {name: {"digest": f"sha256:{len(services)}", "tag": "1"} for name in services},
+    }
+
+
+SETS = {
+    "haproxy,nginx": built("haproxy", "nginx"),
+    "nginx": built("nginx"),
+    "haproxy,spark": built("haproxy", "spark"),
+    "default": built("haproxy", "mariadb", "nginx", "wordpress"),
 }
+SPARK = {"web": None, "wordpress": None, "spark": {}}
 
 
 @pytest.fixture
@@ -27,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PULUMI_CONFIG", "{}")
     work = tmp_path / ".flotilla"
     work.mkdir()
-    (work / "images.json").write_text(json.dumps(BUILT))
+    (work / "images.json").write_text(json.dumps({"sets": SETS}))
     (work / "host.json").write_text(json.dumps({"capabilities": ["CAP_CHOWN"], "architecture": "arm64"}))
     (work / "id_ed25519.pub").write_text(KEY + "\n")
     return tmp_path
@@ -52,7 +66,60 @@ def test_files_become_values(folder: Path) -> None:
     assert inputs.capabilities == ("CAP_CHOWN",)
     assert inputs.images is not None
     assert inputs.images.services["nginx"].architecture == "arm64"
+    assert inputs.images.registry == "flotilla/registry-content:4"
     assert inputs.identity_file == str(folder / ".flotilla" / "id_ed25519")
+
+
+def test_a_stack_takes_the_set_of_images_that_its_products_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"flotilla:services": json.dumps(SPARK)}))
+    images = load("spark", folder).images
+    assert images is not None
+    assert images.registry == "flotilla/registry-content:2"
+    assert sorted(images.services) == ["haproxy", "spark"]
+
+
+def test_a_set_that_was_never_built_is_one_line_with_the_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"flotilla:services": json.dumps({**SPARK, "web": {}})}))
+    with pytest.raises(SettingsError) as refused:
+        load("mine", folder)
+    assert str(refused.value) == (
+        ".flotilla/images.json has no set haproxy, nginx, spark: these images were not built yet; "
+        "run `make images STACK=mine`"
+    )
+
+
+def jobs(application: str) -> str:
+    spark = {**SPARK, "spark": {"jobs": {"mine": {"application": application}}}}
+    return json.dumps({"flotilla:services": json.dumps(spark)})
+
+
+def test_the_python_file_of_a_job_is_read_and_a_path_in_the_container_is_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "mine.py").write_text("print(1)\n")
+    monkeypatch.setenv("PULUMI_CONFIG", jobs("mine.py"))
+    assert load("spark", folder).job_sources == {"mine.py": "print(1)\n"}
+    monkeypatch.setenv("PULUMI_CONFIG", jobs("/opt/spark/examples/pi.py"))
+    assert load("spark", folder).job_sources == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "No such file or directory; name a Python file, relative to the project folder"),
+        (b"\xff", "no text; name a Python file, relative to the project folder"),
+        (b"#" * 512_001, "more than the 512000 bytes of a Docker config; put it on the volume"),
+    ],
+)
+def test_a_file_that_cannot_be_handed_over_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, problem: str
+) -> None:
+    if content is not None:
+        (folder / "mine.py").write_bytes(content)
+    monkeypatch.setenv("PULUMI_CONFIG", jobs("mine.py"))
+    with pytest.raises(SettingsError) as refused:
+        load("spark", folder)
+    assert str(refused.value) == f"services.spark.jobs.mine.application is 'mine.py': {problem}"
 
 
 @pytest.mark.parametrize(

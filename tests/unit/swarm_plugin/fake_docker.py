@@ -190,7 +190,11 @@ class FakeDaemon:
         return services[service_id]
 
     def service_logs(self, service_id: str, **options: Any) -> Iterator[bytes]:
-        yield from (b"first\n", b"second\n")
+        # As the engine: a tail counts the lines of both, and then one of them is left out.
+        said = [("stdout", b"first\n"), ("stderr", b"second\n")]
+        if options["tail"] != "all":
+            said = said[-int(options["tail"]) :]
+        yield from (line for stream, line in said if options[stream])
 
     def remove_service(self, service_id: str) -> None:
         if self._manage().services.pop(service_id, None) is None:

@@ -24,6 +24,15 @@ def test_a_job_gives_exit_code_and_last_lines_and_stays_until_deleted(
     assert engine.read(job) is None
 
 
+def test_results_are_what_a_job_wrote_on_standard_output_however_much_it_complained(
+    formed: Formed, engine: Engine
+) -> None:
+    job = engine.create("Job", formed.job_inputs(logLines=1), name="seed")
+    assert (job["logs"], job["output"]) == (["second"], ["first"])
+    quiet = engine.create("Job", formed.job_inputs(logLines=0), name="quiet")
+    assert (quiet["logs"], quiet["output"]) == ([], [])
+
+
 def test_an_engine_without_jobs_gets_a_service_that_is_never_restarted(
     world: World, formed: Formed, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

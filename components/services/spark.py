@@ -1,0 +1,176 @@
+"""Spark standalone (M113-M122): a master that others find by the name of its service, never by an address (E8), workers
+whose heaps follow their limits (M118), and a history server beside the volume with the event log."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+
+from components.clouds.cloud import ImageSource
+from components.component import Component
+from components.plan.spark import daemon_heap, worker_memory
+from components.services.overlay import Overlay, OverlayArgs
+from components.services.route import Route
+from components.services.service import Healthcheck, PublishedPort, SwarmService, SwarmServiceArgs, UpdatePolicy
+from components.storage.volume import StoredVolume
+from components.swarm.cluster import Swarm
+
+MASTER = "spark-master"
+WORKER = "spark-worker"
+HISTORY = "spark-history"
+DATA_FOLDER = "/data"
+"""Where jobs and the history server see the volume (M105, M109)."""
+EVENTS_FOLDER = f"{DATA_FOLDER}/spark-events"
+_RPC_PORT = 7077
+_MASTER_PAGES = 8080
+_HISTORY_PAGES = 18080
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkArgs:
+    """`memory` (of a worker), `master_memory` and `history_memory` are limits in bytes; `cores` are what each worker
+    offers, and its CPU limit; `port` and `history_port` are published; constraints are Docker's."""
+
+    workers: int
+    memory: int
+    cores: int
+    master_memory: int
+    history_memory: int
+    port: int
+    history_port: int
+    master_constraints: tuple[str, ...]
+    worker_constraints: tuple[str, ...]
+    volume: StoredVolume
+    publish_mode: Literal["host", "ingress"]
+    cluster: Swarm
+    images: ImageSource
+
+
+class Spark(Component):
+    """The services `spark-master`, `spark-worker` and `spark-history` on an overlay of their own."""
+
+    token = "flotilla:services:Spark"
+    declares = ("master", "workers", "history", "overlay", "routes", "master_url")
+
+    master: SwarmService
+    workers: SwarmService
+    history: SwarmService
+    overlay: Overlay
+    routes: tuple[Route, ...]
+    master_url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: SparkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="spark", cluster=args.cluster), self.child())
+        master = SwarmService(self.child_name("master"), _master(args, overlay), self.child())
+        workers = SwarmService(self.child_name("worker"), _worker(args, overlay), self.child())
+        history = SwarmService(self.child_name("history"), _history(args, overlay), self.child())
+        routes = (
+            _route(MASTER, args.port, _MASTER_PAGES, "/json/", overlay),
+            _route(HISTORY, args.history_port, _HISTORY_PAGES, "/api/v1/version", overlay),
+        )
+        self.publish(
+            master=master,
+            workers=workers,
+            history=history,
+            overlay=overlay,
+            routes=routes,
+            # By way of both services: who submits waits for the master, and for the history server, by which Docker
+            # knows what the volume is before a job mounts it.
+            master_url=pulumi.Output.all(master.service_name, history.service_name).apply(
+                lambda names: f"spark://{names[0]}:{_RPC_PORT}"
+            ),
+        )
+
+
+def _master(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
+    return SwarmServiceArgs(
+        name=MASTER,
+        image="spark",
+        args=("spark-start", "master"),
+        # The container knows its own name at once; others learn it when the master is healthy.
+        hostname=MASTER,
+        replicas=1,
+        memory=args.master_memory,
+        cpus=1.0,
+        healthcheck=Healthcheck(test=("spark-health", "master"), timeout="5s", start_period="2m"),
+        networks={"spark": overlay.network_id},
+        environment={"SPARK_DAEMON_MEMORY": f"{daemon_heap(args.master_memory, field='master_memory')}m"},
+        constraints=args.master_constraints,
+        ports=_pages(args, target=_MASTER_PAGES, published=args.port),
+        # Two masters under one name would each have half of the workers.
+        update=UpdatePolicy(order="stop-first"),
+        init=True,
+        cluster=args.cluster,
+        images=args.images,
+    )
+
+
+def _worker(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
+    memory = worker_memory(args.memory, args.cores, field="memory")
+    return SwarmServiceArgs(
+        name=WORKER,
+        image="spark",
+        args=("spark-start", "worker"),
+        replicas=args.workers,
+        memory=args.memory,
+        cpus=float(args.cores),
+        # Each check starts a process on the node, and there may be dozens of workers on it.
+        healthcheck=Healthcheck(test=("spark-health", "worker"), interval="10s", timeout="5s", start_period="3m"),
+        networks={"spark": overlay.network_id},
+        environment={
+            "SPARK_MASTER": f"spark://{MASTER}:{_RPC_PORT}",
+            "SPARK_WORKER_CORES": str(args.cores),
+            "SPARK_WORKER_MEMORY": f"{memory.executors}m",
+            "SPARK_DAEMON_MEMORY": f"{memory.daemon}m",
+        },
+        constraints=args.worker_constraints,
+        update=UpdatePolicy(parallelism=max(1, args.workers // 3)),
+        # Executors leave Python processes behind when they are killed.
+        init=True,
+        cluster=args.cluster,
+        images=args.images,
+    )
+
+
+def _history(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
+    return SwarmServiceArgs(
+        name=HISTORY,
+        image="spark",
+        args=("spark-start", "history"),
+        replicas=1,
+        memory=args.history_memory,
+        cpus=1.0,
+        healthcheck=Healthcheck(test=("spark-health", "history"), timeout="5s", start_period="2m"),
+        networks={"spark": overlay.network_id},
+        environment={
+            "SPARK_EVENTS": EVENTS_FOLDER,
+            "SPARK_DAEMON_MEMORY": f"{daemon_heap(args.history_memory, field='history_memory')}m",
+        },
+        volumes=(args.volume.at(DATA_FOLDER),),
+        ports=_pages(args, target=_HISTORY_PAGES, published=args.history_port),
+        update=UpdatePolicy(order="stop-first"),
+        init=True,
+        cluster=args.cluster,
+        images=args.images,
+    )
+
+
+def _pages(args: SparkArgs, *, target: int, published: int) -> tuple[PublishedPort, ...]:
+    """Never through the mesh: it gives a task a second address, and Spark would listen on that one (moby#24637). The
+    load balancer finds the node that has the port."""
+    if args.publish_mode == "host":
+        return ()
+    return (PublishedPort(target=target, published=published, mode="host"),)
+
+
+def _route(service: str, published: int, target: int, health_path: str, overlay: Overlay) -> Route:
+    return Route(
+        service=service,
+        published=published,
+        target=target,
+        replicas=1,
+        network_id=overlay.network_id,
+        health_path=health_path,
+        network=overlay.key,
+    )

@@ -1,0 +1,125 @@
+"""Spark on real Docker as a user has it: up with two jobs, their results, pages, more workers by one setting, down."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.platform import PROJECT, STACK, Platform, fetch, leftovers, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+PAGES = "http://127.0.0.1:18082"
+HISTORY = "http://127.0.0.1:18083"
+
+
+def settings() -> dict[str, Any]:
+    """The stack file of the project, on ports and addresses of its own."""
+    config = yaml.safe_load((PROJECT / "Pulumi.spark.yaml").read_text())["config"]
+    found: dict[str, Any] = {k.removeprefix("flotilla:"): v for k, v in config.items() if k.startswith("flotilla:")}
+    found["network"] = {"machines": "10.64.0.0/24"}
+    found["ssh"] = {"first_port": 24000}
+    found["load_balancer"] = {"statistics_port": 18406}
+    found["services"]["spark"] |= {"port": 18082, "history": {"port": 18083}}
+    return found
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The stack, up; taken down at the end whatever happened."""
+    assert leftovers() == [], "an earlier run left these; remove them first"
+    made = Platform(tmp_path_factory.mktemp("spark"), settings())
+    try:
+        yield made
+    finally:
+        made.make("down", check=False)
+
+
+def outputs(platform: Platform) -> dict[str, Any]:
+    done = subprocess.run(
+        ["bin/hermetic", "stack", "output", "--json", "--stack", STACK],
+        cwd=platform.folder,
+        env=platform.environment | platform.backend,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def cluster() -> dict[str, Any]:
+    """What the master's page knows, through the load balancer."""
+    status, text, _ = fetch(f"{PAGES}/json/")
+    return json.loads(text) if status == 200 else {"aliveworkers": 0, "workers": []}
+
+
+def test_up_brings_master_workers_history_and_no_image_of_another_product(platform: Platform) -> None:
+    output = platform.make("up").stdout
+    for service, replicas in {"spark-master": "1/1", "spark-worker": "3/3", "spark-history": "1/1"}.items():
+        assert re.search(rf"{service}\s.*{replicas}", output), output[-3000:]
+    catalog = platform.on("worker-1", "curl -fsSk https://10.64.0.5:5000/v2/_catalog")
+    assert json.loads(catalog) == {"repositories": ["haproxy", "spark"]}
+
+
+def test_pi_and_word_count_are_outputs_of_the_stack(platform: Platform) -> None:
+    jobs = outputs(platform)["spark_jobs"]
+    assert [(name, job["exit_code"]) for name, job in sorted(jobs.items())] == [("pi", 0), ("word-count", 0)]
+    (pi,) = jobs["pi"]["result"]
+    assert re.fullmatch(r"Pi is roughly 3\.1\d+", pi)
+    assert jobs["word-count"]["result"] == ["13000 words, 8 different, in /data/output"]
+    assert any("Connecting to master spark://spark-master:7077" in line for line in jobs["pi"]["log"])
+
+
+def test_the_counts_are_on_the_volume_of_the_data_node(platform: Platform) -> None:
+    written = platform.on("worker-1", "cat /var/lib/docker/volumes/spark/_data/output/part-0000*")
+    assert "('swarm', 2000)" in written
+    assert len(written.splitlines()) == 8
+
+
+def test_the_masters_page_shows_workers_that_offer_what_their_limit_leaves(platform: Platform) -> None:
+    """Not 1024 MB in a container of less (M118)."""
+    wait_for("the page", lambda: cluster()["aliveworkers"] == 3, 60)
+    assert {(worker["cores"], worker["memory"]) for worker in cluster()["workers"]} == {(1, 604)}
+    status, page, _ = fetch(f"{PAGES}/")
+    assert status == 200
+    assert "Spark Master at spark://spark-master:7077" in page
+    (worker, *_) = cluster()["workers"]
+    assert "Spark Worker at" in fetch(f"{PAGES}/proxy/{worker['id']}/")[1]
+
+
+def test_the_history_server_shows_both_applications(platform: Platform) -> None:
+    def names() -> list[str]:
+        status, text, _ = fetch(f"{HISTORY}/api/v1/applications")
+        return sorted(one["name"] for one in json.loads(text)) if status == 200 else []
+
+    wait_for("both applications", lambda: names() == ["PythonPi", "WordCount"], 60)
+
+
+def test_a_second_up_and_a_refresh_change_nothing_and_run_nothing_again(platform: Platform) -> None:
+    platform.make("refresh", "ARGS=--expect-no-changes")
+    platform.make("up", "ARGS=--expect-no-changes")
+    assert len(cluster()["completedapps"]) == 2
+
+
+def test_three_workers_become_six_in_one_setting(platform: Platform) -> None:
+    platform.write(spark={"workers": 6})
+    assert re.search(r"~ 1 updated", platform.make("up").stdout)
+    wait_for("six workers", lambda: cluster()["aliveworkers"] == 6, 60)
+
+
+def test_workers_find_a_master_that_moved_by_its_name(platform: Platform) -> None:
+    """The chapter tells workers the address of a task, and the next task has another (E8)."""
+    before = {worker["id"] for worker in cluster()["workers"]}
+    platform.on("manager-1", "docker service update --force --detach spark-master")
+    wait_for("another master", lambda: "completedapps" in cluster() and not cluster()["completedapps"], 120)
+    wait_for("the workers at it", lambda: cluster()["aliveworkers"] == 6, 120)
+    assert {worker["id"] for worker in cluster()["workers"]} == before, "the same workers, not started anew"
+
+
+def test_down_leaves_nothing(platform: Platform) -> None:
+    platform.make("down")
+    assert leftovers() == []

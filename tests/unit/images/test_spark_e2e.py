@@ -1,0 +1,111 @@
+"""The image of Spark: its parts find each other, prove that they work, compute, and stop."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.images.containers import Started, Yard, eventually
+
+pytestmark = pytest.mark.e2e
+
+MASTER = {"SPARK_MASTER": "spark://spark-master:7077"}
+DAEMON = {"SPARK_DAEMON_MEMORY": "128m"}
+WORKER = {**MASTER, **DAEMON, "SPARK_WORKER_CORES": "1", "SPARK_WORKER_MEMORY": "604m"}
+DRIVER = {"SPARK_DRIVER_MEMORY": "600m", "SPARK_EVENTS": "/data/spark-events"}
+SECONDS = 180
+TEXT = "to be or not to be\n"
+
+Start = Callable[..., Started]
+
+
+@pytest.fixture
+def start(yard: Yard, spark_image: str) -> Start:
+    def start(*words: str, environment: dict[str, str], **options: object) -> Started:
+        return yard.start(spark_image, command=["spark-start", *words], environment=environment, **options)  # type: ignore[arg-type]
+
+    return start
+
+
+def healthy(started: Started, part: str) -> None:
+    eventually(lambda: started.run("spark-health", part)[0] == 0, f"the {part} is content", SECONDS)
+
+
+def pages(started: Started, path: str) -> dict[str, object]:
+    code, text = started.run("curl", "-fsS", f"http://127.0.0.1:{path}")
+    assert code == 0, text
+    return json.loads(text)
+
+
+def test_a_worker_that_was_there_first_is_healthy_only_when_the_master_took_it_in(start: Start, yard: Yard) -> None:
+    worker = start("worker", environment=WORKER, host={"Memory": 2**30})
+    processes = ("sh", "-c", "cat /proc/[0-9]*/comm")
+    eventually(lambda: {"curl", "sleep"} & set(worker.run(*processes)[1].split()), "it asks for the master")
+    assert worker.run("spark-health", "worker")[0] != 0
+    master = start("master", environment=DAEMON, alias="spark-master")
+    healthy(master, "master")
+    healthy(worker, "worker")
+    (joined,) = pages(master, "8080/json/")["workers"]  # type: ignore[misc]
+    assert (joined["state"], joined["cores"], joined["memory"]) == ("ALIVE", 1, 604)
+    assert worker.run("id", "-un")[1].strip() == "spark"
+
+    # The page of a worker comes through the master's.
+    code, page = master.run("curl", "-fsS", f"http://127.0.0.1:8080/proxy/{joined['id']}/")
+    assert code == 0
+    assert "Spark Worker at" in page
+
+    yard.client.stop(master.identity, timeout=10)
+    assert yard.client.inspect_container(master.identity)["State"]["ExitCode"] == 143, "ended by SIGTERM, in time"
+
+
+def test_words_are_counted_on_a_worker_and_written_where_the_driver_is(start: Start, yard: Yard) -> None:
+    master = start("master", environment=DAEMON, alias="spark-master")
+    worker = start("worker", environment=WORKER, host={"Memory": 2**30})
+    healthy(worker, "worker")
+    volume = yard.client.create_volume(labels={"flotilla.test": yard.prefix})["Name"]
+    try:
+        words = (
+            "submit",
+            "--executor-memory",
+            "604m",
+            "/opt/spark/examples/word_count.py",
+            "/data/file.txt",
+            "/data/output",
+        )
+        bind = {"Binds": [f"{volume}:/data"], "Memory": 2**30}
+        driver = start(*words, environment={**MASTER, **DRIVER}, files={"/data/file.txt": (TEXT, 0o644)}, host=bind)
+        code = yard.client.wait(driver.identity, timeout=SECONDS)["StatusCode"]
+        assert code == 0, driver.logs()
+        results = yard.client.logs(driver.identity, stderr=False).decode()
+        assert results == "6 words, 4 different, in /data/output\n"
+        assert pages(master, "8080/json/")["completedapps"][0]["state"] == "FINISHED"  # type: ignore[index]
+
+        history = start("history", environment={**DAEMON, **DRIVER}, host={"Binds": [f"{volume}:/data"]})
+        healthy(history, "history")
+        (seen,) = pages(history, "18080/api/v1/applications")
+        assert seen["name"] == "WordCount"  # type: ignore[index]
+        written = history.run("sh", "-c", "cd /data/output && ls && cat part-*")[1].split("\n")
+        assert written[:3] == ["_SUCCESS", "part-00000", "part-00001"]
+        assert sorted(written[3:-1]) == ["('be', 2)", "('not', 1)", "('or', 1)", "('to', 2)"]
+        yard.client.remove_container(history.identity, force=True)
+    finally:
+        for container in yard.client.containers(all=True, filters={"volume": volume}):
+            yard.client.remove_container(container["Id"], force=True)
+        yard.client.remove_volume(volume)
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "code", "said"),
+    [
+        (["worker"], MASTER, 78, "SPARK_WORKER_MEMORY is not set: what the worker offers to executors, such as 576m"),
+        (["submit"], {}, 78, "SPARK_MASTER is not set: the master, such as spark://spark-master:7077, or local[*]"),
+        (["history"], {"SPARK_EVENTS": "/proc/1/x"}, 78, "SPARK_EVENTS is /proc/1/x: it cannot be made"),
+        (["slave"], {}, 64, "unknown part 'slave': use master, worker, history or submit"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(
+    start: Start, yard: Yard, words: list[str], environment: dict[str, str], code: int, said: str
+) -> None:
+    started = start(*words, environment=environment)
+    assert yard.client.wait(started.identity)["StatusCode"] == code
+    assert f"spark-start: {said}" in started.logs()
