@@ -23,6 +23,7 @@ from components.plan.quorum import check_manager_count
 from components.plan.sizes import parse_size
 from components.services.haproxy import HEALTH_PORT
 from components.storage.volume import VolumeSpec
+from stacks.composed import Composed, balanced_ports, check_composed, encrypted, publications
 from stacks.errors import SettingsError
 from stacks.rented import MOST_EXPLICIT_WORKERS, RentedPlan, block_volume, plan_rented, whole_gib
 from stacks.settings import MachineGroup, Settings, VolumeSettings
@@ -47,17 +48,18 @@ class Plan:
     rules: tuple[Rule, ...]
     rented: RentedPlan | None
     warnings: tuple[str, ...]
+    composed: tuple[Composed, ...] = ()
 
 
-def make_plan(stack: str, settings: Settings) -> Plan:
-    """The plan of a stack; SettingsError in one line for what cannot work."""
+def make_plan(stack: str, settings: Settings, composed: tuple[Composed, ...] = ()) -> Plan:
+    """The plan of a stack; SettingsError in one line for what cannot work. `composed` are its Compose files, read."""
     try:
-        return _plan(stack, settings)
+        return _plan(stack, settings, composed)
     except PlanError as error:
         raise SettingsError(str(error)) from None
 
 
-def _plan(stack: str, settings: Settings) -> Plan:
+def _plan(stack: str, settings: Settings, composed: tuple[Composed, ...]) -> Plan:
     warnings = check_manager_count(settings.managers.count)
     addresses = _addresses(settings)
     rented = None if settings.cloud == "local" else plan_rented(settings, addresses)
@@ -66,8 +68,8 @@ def _plan(stack: str, settings: Settings) -> Plan:
         check_nodes_fit(addresses, _names(settings))
     specs = tuple(_specs(settings, rented))
     _check_nodes(settings, specs)
-    rules = _check_ports(settings, specs)
-    _check_services(settings, addresses, specs)
+    rules = _check_ports(settings, specs, composed)
+    _check_services(settings, addresses, specs, composed)
     return Plan(
         prefix=stack_prefix(PROJECT, stack),
         specs=specs,
@@ -76,7 +78,12 @@ def _plan(stack: str, settings: Settings) -> Plan:
         volumes=tuple(_volumes(settings, specs)),
         rules=rules,
         rented=rented,
-        warnings=(*warnings, *(rented.warnings if rented else ())),
+        warnings=(
+            *warnings,
+            *(rented.warnings if rented else ()),
+            *(note for one in composed for note in one.notes),
+        ),
+        composed=composed,
     )
 
 
@@ -171,7 +178,9 @@ def _check_nodes(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
             )
 
 
-def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> tuple[Rule, ...]:
+def _check_ports(
+    settings: Settings, specs: tuple[MachineSpec, ...], composed: tuple[Composed, ...]
+) -> tuple[Rule, ...]:
     """The port table, checked: ports on the nodes, and on the local cloud those on the user's computer too."""
     check_data_path_port(settings.swarm.data_path_port)
     published = published_ports(settings)
@@ -181,17 +190,22 @@ def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> tuple[Ru
                 field=f"services.{name}.port", value=port, problem="HAProxy's own health port", fix="use another port"
             )
     balancer = settings.load_balancer
+    balanced = {**published, **balanced_ports(composed)}
     if settings.cloud != "local" and balancer.kind == "haproxy":
-        _check_statistics_port(balancer.statistics_port, published)
+        _check_statistics_port(balancer.statistics_port, balanced)
     table = port_table(
         data_path_port=settings.swarm.data_path_port,
         flocker=settings.storage.flocker_control,
-        publications=[Publication(service=name, port=port) for name, port in published.items()],
+        encrypted=encrypted(composed),
+        publications=[
+            *(Publication(service=name, port=port) for name, port in published.items()),
+            *publications(composed),
+        ],
         access=settings.ssh.access,
         statistics_port=balancer.statistics_port if balancer.kind == "haproxy" else None,
     )
     if settings.cloud == "local":
-        _check_host_ports(settings, specs, published)
+        _check_host_ports(settings, specs, published, balanced_ports(composed))
     return table
 
 
@@ -206,13 +220,19 @@ def _check_statistics_port(port: int, published: dict[str, int]) -> None:
         )
 
 
-def _check_host_ports(settings: Settings, specs: tuple[MachineSpec, ...], published: dict[str, int]) -> None:
+def _check_host_ports(
+    settings: Settings, specs: tuple[MachineSpec, ...], published: dict[str, int], composed: dict[str, int]
+) -> None:
     balancer = settings.load_balancer
     check_host_ports(
         [
             *(
                 HostPort(owner=f"services.{name}.port", port=port, address=balancer.address)
                 for name, port in published.items()
+            ),
+            *(
+                HostPort(owner=f"port of {name}", port=port, address=balancer.address)
+                for name, port in composed.items()
             ),
             HostPort(owner="load_balancer.statistics_port", port=balancer.statistics_port, address=balancer.address),
             *(
@@ -232,7 +252,9 @@ def published_ports(settings: Settings) -> dict[str, int]:
     return {name: service.port for name, service in candidates.items() if service is not None}
 
 
-def _check_services(settings: Settings, addresses: AddressPlan, specs: tuple[MachineSpec, ...]) -> None:
+def _check_services(
+    settings: Settings, addresses: AddressPlan, specs: tuple[MachineSpec, ...], composed: tuple[Composed, ...]
+) -> None:
     _check_publish_mode(settings)
     _check_images(settings)
     nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings)]
@@ -248,6 +270,8 @@ def _check_services(settings: Settings, addresses: AddressPlan, specs: tuple[Mac
         demand = Demand(service="wordpress", replicas=wordpress.replicas, constraints=("node.role != manager",))
         check_placement(demand, nodes)
         _check_overlay(settings, addresses, "wordpress", wordpress.replicas + 1)
+    overlay = next(addresses.swarm_pool.subnets(new_prefix=settings.network.overlay_prefix))
+    check_composed(settings, composed, nodes, overlay)
 
 
 def _check_publish_mode(settings: Settings) -> None:
@@ -285,6 +309,9 @@ def images_of_products(settings: Settings) -> dict[str, tuple[str, ...]]:
         products["services.web"] = ("nginx",)
     if services.wordpress:
         products["services.wordpress"] = ("mariadb", "wordpress")
+    for name, compose in settings.compose.items():
+        own = tuple(sorted({image for image in compose.images.values() if "@" not in image}))
+        products[f"compose.{name}"] = own
     if products and settings.network.publish_mode == "host":
         products["network.publish_mode host"] = ("haproxy",)
     return products

@@ -270,8 +270,9 @@ def _mode(replicas: int | None) -> docker.ServiceModeArgs:
 
 
 def _converge(args: SwarmServiceArgs) -> docker.ServiceConvergeConfigArgs | None:
-    # The plugin refuses to wait for a global service, and a service scaled to 0 has no task to wait for.
-    if not args.replicas:
+    # The plugin refuses to wait for a global service; a service scaled to 0 has no task to wait for, and tasks that are
+    # not started again may end well before they were seen running.
+    if not args.replicas or args.restart.condition == "none":
         return None
     return docker.ServiceConvergeConfigArgs(delay="1s", timeout=shortest(args.converge_timeout, field="timeout"))
 

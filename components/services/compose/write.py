@@ -2,7 +2,7 @@
 back as the same values: the way to leave, and the proof that the way in lost nothing."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -175,3 +175,28 @@ def _volume(volume: ComposeVolume) -> dict[str, Any] | None:
 def _content(content: ComposeContent) -> dict[str, Any]:
     said = _said(name=content.name, external=content.external or None, file=content.file)
     return said if content.content is None else {**said, "content": content.content}
+
+
+def deployable(file: ComposeFile) -> tuple[ComposeFile, tuple[str, ...]]:
+    """The file without what format 3.8 has no key for, and a line for each thing that was left out."""
+    lost: list[str] = []
+
+    def without(where: str, value: Any, why: str) -> None:
+        if value:
+            lost.append(f"{where}: {why}")
+
+    for name, service in file.services.items():
+        where = f"services.{name}"
+        without(f"{where}.group_add", service.groups, "format 3.8 has no such key; add the groups to the image's user")
+        without(f"{where}.dns_opt", service.dns_options, "format 3.8 has no such key; set them as the nodes' own")
+        without(f"{where}.platform", service.platform, "format 3.8 has no such key; the image's registry says it")
+    for name, config in file.configs.items():
+        without(f"configs.{name}.content", config.content is not None, "format 3.8 has no such key; put it in a file")
+    services = {
+        name: replace(service, groups=(), dns_options=(), platform="") for name, service in file.services.items()
+    }
+    configs = {
+        name: config if config.content is None else ComposeContent(file=f"./{name}")
+        for name, config in file.configs.items()
+    }
+    return replace(file, services=services, configs=configs), tuple(lost)
