@@ -14,7 +14,8 @@ from components.swarm.cluster import Swarm
 class OverlayArgs:
     """The swarm cuts the subnet from its own pool, so that overlays never collide with machines or bridges (E7).
 
-    `attachable` lets containers join that are no tasks, `internal` has no way out, `encrypted` is IPsec between nodes.
+    `attachable` lets containers join that are no tasks, `internal` has no way out, `encrypted` is IPsec between nodes;
+    `mtu` is that of the network under it where it is not what the cloud says.
     """
 
     name: str
@@ -22,6 +23,7 @@ class OverlayArgs:
     attachable: bool = False
     internal: bool = False
     encrypted: bool = False
+    mtu: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -50,7 +52,7 @@ class Overlay(Component):
                 provider=args.cluster.provider,
                 deleted_with=args.cluster.resource,
                 # The swarm adds the network's own number to the options, and the difference would replace it.
-                ignore_changes=["options"] if args.encrypted else None,
+                ignore_changes=["options"] if args.encrypted or args.mtu is not None else None,
             ),
         )
         self.publish(network_id=network.id, network_name=network.name, key=args.name)
@@ -58,9 +60,10 @@ class Overlay(Component):
 
 def _options(args: OverlayArgs) -> dict[str, pulumi.Input[str]]:
     options: dict[str, pulumi.Input[str]] = {}
-    if args.cluster.mtu is not None:
+    mtu = args.cluster.mtu if args.mtu is None else str(args.mtu)
+    if mtu is not None:
         # What the underlay carries; Docker takes its own headers off (moby/libnetwork#1021).
-        options["com.docker.network.driver.mtu"] = args.cluster.mtu
+        options["com.docker.network.driver.mtu"] = mtu
     if args.encrypted:
         options["encrypted"] = ""
     return options

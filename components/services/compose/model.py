@@ -149,13 +149,15 @@ class ComposeService:
 
 @dataclass(frozen=True, kw_only=True)
 class ComposeNetwork:
-    """An overlay network. `name` is the whole name where the file fixes it; an external one exists already."""
+    """An overlay network. `name` is the whole name where the file fixes it; an external one exists already; `mtu` is
+    that of the network under it, in bytes."""
 
     name: str = ""
     external: bool = False
     attachable: bool = False
     internal: bool = False
     encrypted: bool = False
+    mtu: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -5,6 +5,8 @@ from components.services.compose.model import ComposeFile
 STACK_LABEL = "com.docker.stack.namespace"
 """The label by which `docker stack ls` and `docker stack ps` know what belongs to a stack."""
 
+MTU_OPTION = "com.docker.network.driver.mtu"
+
 
 def service_name(stack: str, key: str) -> str:
     """The whole name of a service."""

@@ -19,6 +19,7 @@ from components.services.compose.model import (
     ComposeVolume,
     Reading,
 )
+from components.services.compose.names import MTU_OPTION
 from components.services.compose.section import Findings, Section
 from components.services.compose.service import read_service
 
@@ -106,14 +107,17 @@ class _Reader:
         name, external = _external(section, where)
         section.optional("driver", _only("overlay", "a network of a swarm is an overlay"))
         options = section.optional("driver_opts", values.labels) or {}
-        for option in options.keys() - {"encrypted"}:
-            section.fault("driver_opts", option, "an overlay of Flotilla has no such option", "use encrypted, or none")
+        for option in sorted(options.keys() - {"encrypted", MTU_OPTION}):
+            section.fault(
+                "driver_opts", option, "an overlay of Flotilla has no such option", f"use encrypted or {MTU_OPTION}"
+            )
         network = ComposeNetwork(
             name=name,
             external=external,
             attachable=section.optional("attachable", values.boolean) or False,
             internal=section.optional("internal", values.boolean) or False,
             encrypted="encrypted" in options and options["encrypted"] != "false",
+            mtu=values.integer(options[MTU_OPTION], section.where("driver_opts")) if MTU_OPTION in options else None,
             labels=section.optional("labels", values.labels) or {},
         )
         section.done()

@@ -106,6 +106,7 @@ class ComposeStack(Component):
                     attachable=network.attachable,
                     internal=network.internal,
                     encrypted=network.encrypted,
+                    mtu=network.mtu,
                     labels={**network.labels, STACK_LABEL: args.stack},
                 ),
                 self.child(),

@@ -19,6 +19,7 @@ from components.services.compose.model import (
     FileReference,
     Port,
 )
+from components.services.compose.names import MTU_OPTION
 
 VERSION = "3.8"
 
@@ -154,11 +155,16 @@ def _network(network: ComposeNetwork) -> dict[str, Any]:
         name=network.name,
         external=network.external or None,
         driver=None if network.external else "overlay",
-        driver_opts={"encrypted": ""} if network.encrypted else None,
+        driver_opts=_network_options(network),
         attachable=network.attachable or None,
         internal=network.internal or None,
         labels=dict(network.labels),
     )
+
+
+def _network_options(network: ComposeNetwork) -> dict[str, str]:
+    options = {} if network.mtu is None else {MTU_OPTION: str(network.mtu)}
+    return {**options, "encrypted": ""} if network.encrypted else options
 
 
 def _volume(volume: ComposeVolume) -> dict[str, Any] | None:

@@ -22,7 +22,9 @@ from components.services.compose.model import (
 
 PRINTABLE = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn"))
 TEXTS = st.one_of(
-    st.sampled_from(["on", "no", "22:22", "0o17", "0440", "1e3", "~", "null", "$HOME", "${A}", "$$", "#", "- x", "<<", "="]),
+    st.sampled_from(
+        ["on", "no", "22:22", "0o17", "0440", "1e3", "~", "null", "$HOME", "${A}", "$$", "#", "- x", "<<", "="]
+    ),
     st.text(PRINTABLE, min_size=1, max_size=12),
 )
 NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,6}[a-z0-9]", fullmatch=True)
@@ -180,6 +182,7 @@ NETWORKS = st.one_of(
         attachable=st.booleans(),
         internal=st.booleans(),
         encrypted=st.booleans(),
+        mtu=MAYBE | st.integers(min_value=1280, max_value=9216),
         labels=LABELS,
     ),
 )
