@@ -17,6 +17,7 @@ from components.services.compose.model import (
     PortProtocol,
     Reading,
 )
+from components.services.compose.ports import check_port
 from components.services.compose.section import Findings, Section
 from components.services.compose.values import secretive
 
@@ -36,6 +37,8 @@ def read_bundle(text: str) -> Reading:
         found = json.loads(text)
     except ValueError as error:
         raise ComposeError(f"no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ComposeError("no bundle: write an object with Version and Services")
     findings = Findings()
     bundle = Section("", found, _BUNDLE, findings)
     version = bundle.optional("Version", values.text)
@@ -43,8 +46,11 @@ def read_bundle(text: str) -> Reading:
         bundle.fault("Version", version, "no version of a bundle that is read here", "use 0.1")
     services: dict[str, ComposeService] = {}
     for name, value in (bundle.optional("Services", values.mapping) or {}).items():
-        services[name] = _service(f"Services.{name}", value, findings)
-    if not services:
+        where = f"Services.{name}"
+        read = bundle.caught(lambda where=where, value=value: _service(where, value, findings))
+        if read is not None:
+            services[name] = read
+    if not services and not findings.faults:
         bundle.fault("Services", None, "a stack has at least one", "name one")
     if findings.faults:
         raise ComposeError("\n".join(findings.faults))
@@ -57,7 +63,7 @@ def _file(services: Mapping[str, ComposeService]) -> ComposeFile:
 
 
 def _service(where: str, value: Any, findings: Findings) -> ComposeService:
-    section = Section(where, value, _SERVICE, findings)
+    section = Section(where, values.mapping(value, where), _SERVICE, findings)
     service = ComposeService(
         image=section.caught(lambda: section.required("Image", values.text)) or "",
         entrypoint=section.optional("Command", values.texts) or (),
@@ -80,6 +86,7 @@ def _ports(section: Section, value: Any) -> tuple[Port, ...]:
     for item in values.sequence(value, section.where("Ports")):
         port = section.inner("Ports", item, _PORT)
         target = port.required("Port", values.integer)
+        check_port(target, target, port.where("Port"))
         ports.append(Port(target=target, protocol=port.optional("Protocol", values.choice(PortProtocol)) or "tcp"))
         port.done()
     return tuple(ports)

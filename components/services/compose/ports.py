@@ -35,7 +35,7 @@ def _long(section: Section) -> Port:
         mode=section.optional("mode", values.choice(PublishMode)) or "ingress",
     )
     for number in (port.target, port.published):
-        _check(number, number, section.field)
+        check_port(number, number, section.field)
     section.done()
     return port
 
@@ -66,12 +66,13 @@ def _range(written: str, whole: str, field: str) -> list[int]:
     numbers = list(range(int(first), int(last or first) + 1))
     if not numbers:
         raise PlanError(field=field, value=whole, problem="a range that ends before it begins", fix="turn it round")
-    _check(numbers[0], whole, field)
-    _check(numbers[-1], whole, field)
+    check_port(numbers[0], whole, field)
+    check_port(numbers[-1], whole, field)
     return numbers
 
 
-def _check(number: int | None, written: object, field: str) -> None:
+def check_port(number: int | None, written: object, field: str) -> None:
+    """PlanError for a number that no port has; none is no port to check."""
     if number is not None and not 1 <= number <= HIGHEST:
         raise PlanError(field=field, value=written, problem="no port", fix=f"use 1 to {HIGHEST}")
 

@@ -39,8 +39,8 @@ _RESTARTS: Mapping[str, Condition] = {
 
 
 def read_service(where: str, value: Any, files: Mapping[str, str], findings: Findings) -> ComposeService:
-    """The service at `where`; what is in its way is among the findings."""
-    section = Section(where, value, keys.SERVICE, findings)
+    """The service at `where`; what is in its way is among the findings. PlanError where there is no service at all."""
+    section = Section(where, values.mapping(value, where), keys.SERVICE, findings)
     deploy = section.section("deploy", keys.DEPLOY)
     placement = deploy.section("placement", keys.PLACEMENT)
     resources = deploy.section("resources", keys.RESOURCES)

@@ -201,7 +201,7 @@ class _Settler:
         for key in chosen:
             if key not in known:
                 listed = f"use one of {', '.join(sorted(known))}" if known else "leave it out"
-                self._fault(setting, key, "the file has no such thing", listed)
+                self._fault(f"compose.{self._stack}.{setting}", key, "the file has no such thing", listed)
 
     def check_contents(self, file: ComposeFile) -> None:
         """External secrets and configs have their content from the settings: no provider reads them from a swarm."""
@@ -218,7 +218,7 @@ class _Settler:
             for name in sorted(external - set(there)):
                 self._fault(f"{kind}.{name}", "external", "its content is not known here", fix)
             for name in sorted(set(there) - external):
-                self._fault(kind, name, "the file has no such external one", "leave it out")
+                self._fault(f"compose.{self._stack}.{kind}", name, "the file has no such external one", "leave it out")
 
 
 def _filled(own: Group, defaults: Group) -> Group:
