@@ -143,6 +143,7 @@ def check_composed(
 ) -> None:
     """PlanError for what the machines of the stack cannot hold; `overlays` is any network of the swarm's pool."""
     _check_networks(settings, composed)
+    network_order(composed)
     for one in composed:
         _check_settings(settings, one)
         for key, service in sorted(one.file.services.items()):

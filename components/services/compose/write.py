@@ -184,7 +184,10 @@ def _content(content: ComposeContent) -> dict[str, Any]:
 
 
 def deployable(file: ComposeFile) -> tuple[ComposeFile, tuple[str, ...]]:
-    """The file without what format 3.8 has no key for, and a line for each thing that was left out."""
+    """The file without what `docker stack deploy` does not take, and a line for each thing that was left out.
+
+    Tried with Docker 28.2: it refuses some keys of today's specification, and passes over the mode of a tmpfs.
+    """
     lost: list[str] = []
 
     def without(where: str, value: Any, why: str) -> None:
@@ -196,10 +199,22 @@ def deployable(file: ComposeFile) -> tuple[ComposeFile, tuple[str, ...]]:
         without(f"{where}.group_add", service.groups, "format 3.8 has no such key; add the groups to the image's user")
         without(f"{where}.dns_opt", service.dns_options, "format 3.8 has no such key; set them as the nodes' own")
         without(f"{where}.platform", service.platform, "format 3.8 has no such key; the image's registry says it")
+        without(
+            f"{where}.volumes",
+            any(mount.mode is not None for mount in service.mounts),
+            "`docker stack deploy` passes over the mode of a tmpfs; set it in the image's entrypoint",
+        )
     for name, config in file.configs.items():
         without(f"configs.{name}.content", config.content is not None, "format 3.8 has no such key; put it in a file")
     services = {
-        name: replace(service, groups=(), dns_options=(), platform="") for name, service in file.services.items()
+        name: replace(
+            service,
+            groups=(),
+            dns_options=(),
+            platform="",
+            mounts=tuple(replace(mount, mode=None) for mount in service.mounts),
+        )
+        for name, service in file.services.items()
     }
     configs = {
         name: config if config.content is None else ComposeContent(file=f"./{name}")

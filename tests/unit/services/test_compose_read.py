@@ -24,6 +24,7 @@ from components.services.compose.read import files_named, read_compose
 from components.services.compose.write import write_compose
 
 FILES = Path(__file__).with_name("compose_files")
+BOOK = ("wordpress-v2.yaml", "hadoop-v3.yaml", "mvc-v3.yaml", "wordpress.dab")
 
 
 def read(name: str) -> Reading:
@@ -113,7 +114,7 @@ def test_a_bundle_is_services_by_digest_whose_ports_have_no_number_outside() -> 
     ]
 
 
-@pytest.mark.parametrize("name", [path.name for path in sorted(FILES.iterdir())])
+@pytest.mark.parametrize("name", BOOK)
 def test_a_file_of_the_book_is_the_same_values_after_it_was_written_anew(name: str) -> None:
     file = read(name).file
     assert read_compose(write_compose(file)).file == file
