@@ -31,6 +31,9 @@ _ENVELOPE = "4dabf18193072939515e22adb298388d"
 _OF_THE_PROGRAM = {"convergeConfig", "platforms", "__defaults"}
 """What has no place in a file: how long the program waits, and what the engine finds out by itself."""
 
+_NOTHING_SAID = (None, "", 0, False, [], {}, "default", "container")
+"""Values that a refresh writes for what was not asked for."""
+
 
 @dataclass
 class _Left:
@@ -55,7 +58,8 @@ class _Left:
             yield _Left(f"{self.where}.{key}", dict(value), self.notes)
 
     def done(self) -> None:
-        said = sorted(key for key, value in self.values.items() if value is not None and key not in _OF_THE_PROGRAM)
+        left = self.values.items()
+        said = sorted(key for key, value in left if value not in _NOTHING_SAID and key not in _OF_THE_PROGRAM)
         self.notes += [f"{self.where}.{key}: a Compose file cannot say it; left out" for key in said]
 
 

@@ -63,6 +63,12 @@ def test_what_a_compose_file_cannot_say_is_said() -> None:
     )
 
 
+def test_what_a_refresh_writes_for_nothing_is_not_said() -> None:
+    refreshed = service(isolation="default", privileges=None, hostname="", mounts=[], sysctl={})
+    refreshed["inputs"]["taskSpec"] |= {"forceUpdate": 0, "runtime": "container"}
+    assert export(state(NETWORK, refreshed), "dev") == export(state(NETWORK, service()), "dev")
+
+
 def test_a_network_that_the_stack_did_not_make_is_external() -> None:
     file = services_of([service()]).file
     assert file.networks == {"n1": ComposeNetwork(name="n1", external=True)}
