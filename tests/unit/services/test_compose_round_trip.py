@@ -8,7 +8,7 @@ from components.services.compose.write import write_compose
 from tests.unit.services.compose_values import files
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files())
 def test_a_file_that_was_written_is_read_as_the_same_values(file: ComposeFile) -> None:
     assert read_compose(write_compose(file)).file == file

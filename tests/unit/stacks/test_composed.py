@@ -58,6 +58,28 @@ def test_a_local_volume_is_taken_where_the_service_stays_or_the_stack_looks_afte
     assert plan(tmp_path, everywhere).composed
 
 
+SIZING = """
+services:
+  frontend: {image: nginx, ports: ["9000:80"], deploy: {replicas: 10}}
+  cache: {image: memcached, deploy: {replicas: 3}}
+  database: {image: mysql, deploy: {replicas: 5}}
+"""
+
+
+def test_ten_frontends_three_caches_and_five_databases_are_planned_where_the_overlay_holds_them(tmp_path: Path) -> None:
+    """The book's example of sizes (M75). A task without an address would wait in `allocating` for ever (M76)."""
+    (one,) = plan(tmp_path, SIZING).composed
+    assert {name: service.replicas for name, service in one.file.services.items()} == {
+        "frontend": 10,
+        "cache": 3,
+        "database": 5,
+    }
+    with pytest.raises(
+        SettingsError, match=r"overlay blog_default is '10\.128\.0\.0/27': 29 usable addresses, but 26 tasks"
+    ):
+        plan(tmp_path, SIZING, {"network": {"overlay_prefix": 27}})
+
+
 def two(folder: Path, first: str, second: str) -> Any:
     (folder / "one.yaml").write_text(first)
     (folder / "two.yaml").write_text(second)

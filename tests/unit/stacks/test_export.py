@@ -63,6 +63,12 @@ def test_what_a_compose_file_cannot_say_is_said() -> None:
     )
 
 
+def test_the_label_of_a_stack_is_left_to_docker_and_others_stay() -> None:
+    labels = [{"label": "com.docker.stack.namespace", "value": "blog"}, {"label": "tier", "value": "front"}]
+    web = services_of([NETWORK, service(labels=labels)]).file.services["web"]
+    assert web.container_labels == {"tier": "front"}
+
+
 def test_what_a_refresh_writes_for_nothing_is_not_said() -> None:
     refreshed = service(isolation="default", privileges=None, hostname="", mounts=[], sysctl={})
     refreshed["inputs"]["taskSpec"] |= {"forceUpdate": 0, "runtime": "container"}
