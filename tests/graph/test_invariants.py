@@ -38,10 +38,23 @@ BARE: dict[str, Any] = {"services": NOTHING, "workers": {"count": 0}, "managers"
 HAPROXY: dict[str, Any] = {"load_balancer": {"kind": "haproxy"}}
 DIRECT: dict[str, Any] = {"ssh": {"access": "direct", "admin_networks": ["203.0.113.0/24", "198.51.100.0/24"]}}
 POOL: dict[str, Any] = {"workers": {"count": 50, "pool": True}, "services": {"wordpress": None}}
+COMPOSE: dict[str, Any] = {
+    "volumes": {"blog": {"node": "worker-1"}},
+    "compose": {
+        "blog": {
+            "file": "examples/compose/blog.yaml",
+            "images": {"mysql:5.6": "mariadb", "wordpress:latest": "wordpress"},
+            "volumes": {"data": "blog"},
+            "health_paths": {"wordpress": "/wp-login.php"},
+            "generated": ["db_password", "root_password", "admin_password", "salt"],
+        }
+    },
+}
 STACKS = {
     **{f"{cloud} {size}": {**base, **settings} for cloud, base in CLOUDS.items() for size, settings in SIZES.items()},
     "local mesh": MESH,
     "local bare": BARE,
+    "local compose": COMPOSE,
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},

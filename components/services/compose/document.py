@@ -126,7 +126,10 @@ def interpolate(document: Mapping[str, Any], variables: Mapping[str, str]) -> di
     def fill(text: str, where: str) -> str:
         return _VARIABLE.sub(lambda found: _value(found, variables, text, where), text)
 
-    return map_texts(document, fill)
+    # Keys that begin with x- mean nothing by themselves; what merges them in is filled in where it stands.
+    return {
+        key: value if str(key).startswith("x-") else map_texts(value, fill, str(key)) for key, value in document.items()
+    }
 
 
 def _value(found: re.Match[str], variables: Mapping[str, str], text: str, where: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from components.plan.errors import PlanError
+from components.plan.placement import parse_constraint
 from components.plan.sizes import format_size
 from components.services.compose.model import (
     Check,
@@ -179,6 +180,11 @@ class _Settler:
                     "a path beside the Compose file, which no node has",
                     "choose a volume for it under volumes, or write a path of the nodes that begins with /",
                 )
+            elif mount.type == "bind" and not mount.read_only and not _stays(service):
+                self.notes.append(
+                    f"{where}.volumes is {mount.source!r}: a folder of each node, which does not follow the task; "
+                    "pin the service with node.hostname, or choose a volume for it under volumes"
+                )
             elif mount.type == "volume" and not mount.source:
                 self.notes.append(f"{where}.volumes is {mount.target!r}: without a name; its data goes with the task")
 
@@ -219,6 +225,16 @@ class _Settler:
                 self._fault(f"{kind}.{name}", "external", "its content is not known here", fix)
             for name in sorted(set(there) - external):
                 self._fault(f"compose.{self._stack}.{kind}", name, "the file has no such external one", "leave it out")
+
+
+def _stays(service: ComposeService) -> bool:
+    """Whether a task is where the one before it was: on every node, or on the one that a constraint names."""
+    named = ("node.hostname", "node.id")
+    return service.replicas is None or any(
+        constraint.equal and constraint.key in named
+        for text in service.constraints
+        for constraint in (parse_constraint(text, field="constraint"),)
+    )
 
 
 def _filled(own: Group, defaults: Group) -> Group:

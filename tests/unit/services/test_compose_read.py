@@ -243,6 +243,11 @@ def test_variables_are_filled_in_from_the_settings(written: str, value: str) -> 
     assert read.environment["A"] == value
 
 
+def test_what_nobody_reads_needs_no_value_for_its_variables() -> None:
+    text = "x-base: &base {user: ${USER}, image: '$'}\nservices: {a: {<<: *base, image: i, user: u}}\n"
+    assert read_compose(text.replace("{USER}", "USER")).file.services["a"].user == "u"
+
+
 def test_a_number_may_come_from_a_variable() -> None:
     assert service("deploy: {replicas: '${N}'}", variables={"N": "3"}).replicas == 3
 

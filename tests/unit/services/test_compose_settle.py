@@ -99,6 +99,21 @@ def test_services_and_containers_are_labelled_with_the_stack_as_docker_does() ->
     assert found.labels == {"c": "d", "com.docker.stack.namespace": "blog"}
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("volumes: ['/srv:/d']", True),
+        ("volumes: ['/srv:/d']\ndeploy: {placement: {constraints: [node.hostname != worker-1]}}", True),
+        ("volumes: ['/srv:/d']\ndeploy: {placement: {constraints: [node.hostname == worker-1]}}", False),
+        ("volumes: ['/srv:/d']\ndeploy: {mode: global}", False),
+        ("volumes: ['/srv:/d:ro']", False),
+    ],
+)
+def test_a_folder_that_tasks_write_to_and_do_not_stay_at_is_said(lines: str, said: bool) -> None:
+    notes = settled(f"image: i\n{lines}").notes
+    assert any(note.startswith("services.a.volumes is '/srv': a folder of each node") for note in notes) == said
+
+
 def test_a_bundles_port_gets_its_number_from_the_settings() -> None:
     bundle = read_bundle('{"Version": "0.1", "Services": {"a": {"Image": "i", "Ports": [{"Port": 80}]}}}')
     assert settle("blog", bundle, Choices(publish={"a:80": 8001})).file.services["a"].ports == (

@@ -58,6 +58,14 @@ def test_a_local_volume_is_taken_where_the_service_stays_or_the_stack_looks_afte
     assert plan(tmp_path, everywhere).composed
 
 
+def test_the_name_of_a_stack_begins_with_a_letter() -> None:
+    with pytest.raises(SettingsError) as refused:
+        parse_settings({"compose": {"1blog": {"file": "blog.yaml"}}})
+    assert str(refused.value) == (
+        "compose.1blog is '1blog': use up to 32 small letters, digits and - between them, a letter first, such as blog"
+    )
+
+
 SIZING = """
 services:
   frontend: {image: nginx, ports: ["9000:80"], deploy: {replicas: 10}}
