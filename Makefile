@@ -44,8 +44,8 @@ status: $(PY) ## Nodes, services and URLs
 export-stack: $(PY) ## The running stack's services as a file for `docker stack deploy`, on standard output
 	@$(PY) -m stacks.export --stack $(STACK) --engine $(PULUMI)
 
-cost: $(PY) ## What the stack costs a month, by role and volume
-	@$(PY) -m stacks.cost --stack $(STACK)
+cost: $(PY) ## What the stack costs a month, by role and volume (PRICES=2016 for the book's)
+	@$(PY) -m stacks.cost --stack $(STACK) $(if $(PRICES),--prices $(PRICES))
 
 push: images ## Push the built images to the registry of the stack's file, for its nodes to pull
 	@$(PY) -m stacks.push --stack $(STACK)

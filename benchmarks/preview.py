@@ -1,4 +1,4 @@
-"""Seconds of a whole first preview by the hermetic engine, without an account or a plugin: engine, program and stand-ins.
+"""Seconds of a whole first preview by the hermetic engine without an account or a plugin: engine, program, stand-ins.
 Run as `python -m benchmarks.preview [NAME …]`, where a name is a stack file's or an example's."""
 
 import os

@@ -26,7 +26,12 @@ STACKS: dict[str, dict[str, Any]] = {
     "aws, 6 workers": {**AWS, "workers": {"count": 6}},
     "aws, 100 workers": {**AWS, "workers": {"count": 100}},
     "aws, 1,000 workers": {**AWS, "workers": {"count": 1_000}},
-    "aws, pool of 10,000": {**AWS, "workers": {"count": 10_000, "pool": True}, "services": {"wordpress": None}},
+    "aws, pool of 10,000": {
+        **AWS,
+        "workers": {"count": 10_000, "pool": True},
+        "services": {"wordpress": None},
+        "load_balancer": {"kind": "haproxy"},
+    },
     "openstack, 100 workers": {**OPENSTACK, "workers": {"count": 100}},
     "openstack, 1,000 workers": {**OPENSTACK, "workers": {"count": 1_000}},
 }

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -83,18 +84,15 @@ class MachineSpec:
                 fix=f"use {format_size(SMALLEST_MEMORY)} or more",
             )
         for label in self.labels:
-            _check_label(self.name, label)
+            check_label(label, field=f"{self.name}: label")
 
 
-def _check_label(node: str, label: str) -> None:
+def check_label(label: str, *, field: str) -> None:
+    """PlanError for what cannot be the name of a node label."""
     if label == "zone":
-        raise PlanError(
-            field=f"{node}: label", value=label, problem="every node gets it by itself", fix="use another name"
-        )
+        raise PlanError(field=field, value=label, problem="every node gets it by itself", fix="use another name")
     if not _LABEL.fullmatch(label):
-        raise PlanError(
-            field=f"{node}: label", value=label, problem="no name of a label", fix="use letters, digits and . _ / -"
-        )
+        raise PlanError(field=field, value=label, problem="no name of a label", fix="use letters, digits and . _ / -")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,17 +265,8 @@ def _withheld(text: str) -> str:
 
 def render_user_data(data: UserData) -> str:
     """The `#cloud-config` of a machine: the same text for the same values, on every cloud."""
-    document = {
-        **_login(data),
-        **({"hostname": data.host_name} if data.host_name else {}),
-        # Without the package `locales`, setting one fails, and cloud-init would end in an error. As a text, since
-        # that is all that cloud-init's schema allows here.
-        "locale": "false",
-        **_packages(data),
-        "write_files": [_file(path, content) for path, content in _files(data).items()],
-        "runcmd": [*_commands(data.engine.package), *data.commands],
-    }
-    text = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+    name = f"hostname: {data.host_name}\n" if data.host_name else ""
+    text = "#cloud-config\n" + _login(data.user, data.ssh_public_keys) + name + _what_all_share(_hashable(data))
     if _PRIVATE.search(text):
         raise PlanError(
             field="user data",
@@ -288,27 +277,72 @@ def render_user_data(data: UserData) -> str:
     return text
 
 
-def _login(data: UserData) -> dict[str, Any]:
-    user: dict[str, Any] = {"name": data.user, "ssh_authorized_keys": [key.strip() for key in data.ssh_public_keys]}
-    if data.user != _ROOT:
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """Packages, files and commands of user data: what a thousand machines have in common."""
+
+    engine: EngineSettings
+    user: str
+    registry_authorities: tuple[tuple[str, str], ...]
+    packages: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    commands: tuple[str, ...]
+
+
+def _hashable(data: UserData) -> _Shared:
+    return _Shared(
+        engine=data.engine,
+        user=data.user,
+        registry_authorities=tuple(sorted(data.registry_authorities.items())),
+        packages=data.packages,
+        files=tuple(data.files.items()),
+        commands=data.commands,
+    )
+
+
+@lru_cache(maxsize=16)
+def _what_all_share(data: _Shared) -> str:
+    """Kept, because writing YAML is most of the work that a machine of the plan takes."""
+    return _yaml(
+        {
+            # Without the package `locales`, setting one fails, and cloud-init would end in an error. As a text, since
+            # that is all that cloud-init's schema allows here.
+            "locale": "false",
+            **_packages(data),
+            "write_files": [_file(path, content) for path, content in _files(data).items()],
+            "runcmd": [*_commands(data.engine.package), *data.commands],
+        }
+    )
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+
+
+@lru_cache(maxsize=16)
+def _login(name: str, ssh_public_keys: tuple[str, ...]) -> str:
+    user: dict[str, Any] = {"name": name, "ssh_authorized_keys": [key.strip() for key in ssh_public_keys]}
+    if name != _ROOT:
         user |= {"groups": ["docker"], "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
-    return {
-        "users": [user],
-        "disable_root": data.user != _ROOT,
-        "ssh_pwauth": False,
-        # A host key that was put in before the first boot stays; a machine without one makes this kind.
-        "ssh_deletekeys": False,
-        "ssh_genkeytypes": ["ed25519"],
-    }
+    return _yaml(
+        {
+            "users": [user],
+            "disable_root": name != _ROOT,
+            "ssh_pwauth": False,
+            # A host key that was put in before the first boot stays; a machine without one makes this kind.
+            "ssh_deletekeys": False,
+            "ssh_genkeytypes": ["ed25519"],
+        }
+    )
 
 
-def _packages(data: UserData) -> dict[str, Any]:
+def _packages(data: _Shared) -> dict[str, Any]:
     engine = data.engine.package
     names = [*([engine.name] if engine else []), *data.packages]
     return {"package_update": True, "package_upgrade": False, "packages": names} if names else {}
 
 
-def _files(data: UserData) -> dict[str, str]:
+def _files(data: _Shared) -> dict[str, str]:
     files = {
         SSHD_FILE: "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin "
         + ("prohibit-password\n" if data.user == _ROOT else "no\n"),
@@ -317,9 +351,9 @@ def _files(data: UserData) -> dict[str, str]:
     if data.engine.package is not None:
         files[APT_PIN_FILE] = _apt_pin(data.engine.package)
     files[DAEMON_FILE] = json.dumps(data.engine.daemon(), indent=2, sort_keys=True) + "\n"
-    for registry, authority in sorted(data.registry_authorities.items()):
+    for registry, authority in data.registry_authorities:
         files[f"{CERTIFICATE_FOLDER}/{registry}/ca.crt"] = authority.strip() + "\n"
-    return {**files, **data.files}
+    return {**files, **dict(data.files)}
 
 
 def _apt_pin(package: EnginePackage) -> str:

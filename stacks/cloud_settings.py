@@ -84,6 +84,10 @@ class OpenstackSettings(Section):
     image: OpenstackImageSettings = Field(default_factory=OpenstackImageSettings)
     boot_volume: BootVolumeSettings | None = None
     bastion_flavor: str = Field(default="m1.small", pattern=patterns.TYPE_NAME)
+    manager_policy: Literal["anti-affinity", "soft-anti-affinity"] = Field(
+        default="anti-affinity",
+        description="Server group policy of the managers: `soft-anti-affinity` where there are fewer hosts than those.",
+    )
     volume_types: dict[Profile, str] = Field(
         default_factory=dict, description="Cinder's volume type for each profile; the default type where not given."
     )

@@ -9,7 +9,7 @@ from stacks.rented import RentedPlan, whole_gib
 
 
 def make_cloud(inputs: Inputs, plan: Plan) -> Cloud:
-    """The cloud of the stack, with its machines."""
+    """The cloud of the stack, with its machines; PlanError for what only this cloud refuses."""
     if plan.rented is None:
         return LocalCloud("local", _local(inputs, plan))
     return _aws(inputs, plan, plan.rented) if inputs.settings.cloud == "aws" else _openstack(inputs, plan, plan.rented)
@@ -82,6 +82,7 @@ def _openstack(inputs: Inputs, plan: Plan, rented: RentedPlan) -> Cloud:
             boot_volume=BootVolume(size_gib=whole_gib(boot.size, field="openstack.boot_volume.size"), type=boot.type)
             if boot
             else None,
+            manager_policy=settings.manager_policy,
             volume_types=settings.volume_types,
             volume_zone=settings.volume_zone,
             allowed_addresses=tuple(settings.allowed_addresses),

@@ -5,16 +5,18 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from rich.console import Console
 from rich.table import Table
 
 from components.clouds.cloud import MachineKind
-from components.plan.prices import HOURS_PER_MONTH, NEWEST_PRICES, PRICE_TABLES, PriceTable
+from components.plan.prices import HOURS_PER_MONTH, NEWEST_PRICES, PRICE_TABLES, Hourly, PriceTable
 from components.storage.profiles import EbsVolume
 from components.storage.volume import VolumeSpec
+from stacks.composed import balanced_ports, load_composed
 from stacks.errors import SettingsError
+from stacks.load import PROJECT_FOLDER
 from stacks.plan import Plan, make_plan, published_ports
 from stacks.preflight import stack_file_settings
 from stacks.rented import RentedPlan, whole_gib
@@ -70,7 +72,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         settings = stack_file_settings(arguments.stack)
-        plan = make_plan(arguments.stack, settings)
+        plan = make_plan(arguments.stack, settings, load_composed(settings, PROJECT_FOLDER))
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -110,22 +112,19 @@ def _aws_lines(settings: Settings, plan: Plan, rented: RentedPlan, prices: Price
         disk = EbsVolume(type="gp3", size_gib=rented.root_disk_gib[kind])
         yield Line(part=f"{_PARTS[kind]}: root disk", what=_described(disk), number=number, each=prices.volume(disk))
     for spec in plan.volumes:
-        yield Line(
-            part=f"volume {spec.name}",
-            what=f"{spec.profile}: {_described(_ebs(spec))}",
-            number=1,
-            each=prices.volume(_ebs(spec)),
-        )
-    gateways, balancers = _gateways(rented), _balancers(settings, rented)
-    addresses = _public_machines(settings, rented) + gateways + balancers * len(rented.zones)
-    hourly = (
-        ("NAT gateway", gateways, "NAT gateway"),
-        ("load balancer", balancers, "network load balancer"),
-        ("public addresses", addresses, "public IPv4 address"),
+        declared = settings.volumes.get(spec.name)
+        profile = "" if declared and declared.ebs else f"{spec.profile}: "
+        what = f"{profile}{_described(_ebs(spec))}"
+        yield Line(part=f"volume {spec.name}", what=what, number=1, each=prices.volume(_ebs(spec)))
+    gateways, balancers = _gateways(rented), _balancers(settings, plan)
+    numbers: tuple[tuple[Hourly, int], ...] = (
+        ("NAT gateway", gateways),
+        ("network load balancer", balancers),
+        ("public IPv4 address", _public_machines(settings, rented) + gateways + balancers * len(rented.zones)),
     )
-    for part, number, what in hourly:
+    for what, number in numbers:
         if number:
-            yield Line(part=part, what=what, number=number, each=prices.each(what))
+            yield Line(part="network", what=what, number=number, each=prices.each(what))
 
 
 def _openstack_lines(settings: Settings, plan: Plan, rented: RentedPlan) -> Iterator[Line]:
@@ -140,21 +139,26 @@ def _openstack_lines(settings: Settings, plan: Plan, rented: RentedPlan) -> Iter
     for spec in plan.volumes:
         kind = _volume_type(settings.openstack.volume_types.get(spec.profile))
         yield Line(part=f"volume {spec.name}", what=f"{spec.profile}: volume of {spec.size_gib} GiB, {kind}", number=1)
-    balancers = _balancers(settings, rented)
+    balancers = _balancers(settings, plan)
     if balancers:
-        yield Line(part="load balancer", what="load balancer (Octavia)", number=balancers)
+        yield Line(part="network", what="load balancer (Octavia)", number=balancers)
     yield Line(part="network", what="router", number=1)
     addresses = _public_machines(settings, rented) + balancers
     if addresses:
-        yield Line(part="public addresses", what="floating IP", number=addresses)
+        yield Line(part="network", what="floating IP", number=addresses)
 
 
 def _machines(settings: Settings, rented: RentedPlan) -> Iterator[tuple[MachineKind, int]]:
-    """Those of a pool are counted as many as there are to begin with."""
-    numbers: dict[MachineKind, int] = {"manager": settings.managers.count, "worker": settings.workers.count}
-    for kind in _PARTS:
-        number = numbers.get(kind, 1)
-        if kind in rented.types and number:
+    """Those of a pool are counted as many as there are to begin with; nothing is in front of no published port."""
+    balancer = int("balancer" in rented.types and bool(published_ports(settings)))
+    numbers: dict[MachineKind, int] = {
+        "manager": settings.managers.count,
+        "worker": settings.workers.count,
+        "bastion": int("bastion" in rented.types),
+        "balancer": balancer,
+    }
+    for kind, number in numbers.items():
+        if number:
             yield kind, number
 
 
@@ -162,15 +166,17 @@ def _gateways(rented: RentedPlan) -> int:
     return {"none": 0, "one": 1, "per_zone": len(rented.zones)}[rented.nat]
 
 
-def _balancers(settings: Settings, rented: RentedPlan) -> int:
+def _balancers(settings: Settings, plan: Plan) -> int:
     """A managed one has nothing to do where no port is published."""
-    return 1 if rented.balancer == "managed" and published_ports(settings) else 0
+    managed = plan.rented is not None and plan.rented.balancer == "managed"
+    return 1 if managed and (published_ports(settings) or balanced_ports(plan.composed)) else 0
 
 
 def _public_machines(settings: Settings, rented: RentedPlan) -> int:
     """Machines with a public address of their own."""
-    nodes = settings.managers.count + settings.workers.count if rented.access == "direct" else 0
-    return nodes + sum(kind in rented.types for kind in ("bastion", "balancer"))
+    nodes = rented.subnets == "public" or rented.access == "direct"
+    public = {"bastion", "balancer", *(("manager", "worker") if nodes else ())}
+    return sum(number for kind, number in _machines(settings, rented) if kind in public)
 
 
 def _ebs(spec: VolumeSpec) -> EbsVolume:
@@ -197,7 +203,7 @@ def _left_out(settings: Settings, plan: Plan) -> Iterator[str]:
     yield "traffic to the internet and between zones"
     if _gateways(rented):
         yield "what NAT gateways process"
-    if _balancers(settings, rented):
+    if _balancers(settings, plan):
         yield "capacity units of the load balancer"
     if any(spec.ebs and spec.ebs.type == "standard" for spec in plan.volumes):
         yield "requests to magnetic volumes"
@@ -213,15 +219,18 @@ def _show_aws(console: Console, stack: str, settings: Settings, bill: Bill, tabl
     region = settings.aws.region
     console.print(f"Stack {stack} on AWS, {region}: USD in a month of {HOURS_PER_MONTH} hours.")
     console.print(_priced(bill))
-    if bill.unknown:
-        console.print(
-            "Unknown, and not in the sum: " + "; ".join(f"{line.part} ({line.what})" for line in bill.unknown)
-        )
-    console.print("Not included: " + "; ".join(bill.left_out))
-    console.print(f"The sum is the least that the stack costs: list prices of {table.region}, noted {table.noted}.")
+    console.print("Not included: " + "; ".join(bill.left_out) + ".")
     if table.region != region:
-        console.print(f"There is no price table of {region}.")
-    console.print("Check them: " + " ".join(table.sources.values()), soft_wrap=True)
+        console.print(f"There is no price table of {region}, only of {table.region}: every price is unknown.")
+        return
+    if bill.unknown:
+        named = "; ".join(f"{line.part} ({line.what})" for line in bill.unknown)
+        console.print(f"Unknown, and not in the sum: {named}.")
+    console.print(
+        f"The sum is the least that it costs, at list prices noted {table.noted}. Check them on the pages of AWS:"
+    )
+    for group, page in table.sources.items():
+        console.print(f"  {group}: {page}")
 
 
 def _priced(bill: Bill) -> Table:
@@ -244,7 +253,7 @@ def _quantities(bill: Bill) -> Table:
 
 
 def _usd(amount: Decimal | None) -> str:
-    return "unknown" if amount is None else f"{amount:,.2f}"
+    return "unknown" if amount is None else f"{amount.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
 if __name__ == "__main__":

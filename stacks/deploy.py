@@ -4,6 +4,7 @@ import pulumi
 
 from components.clouds.cloud import Cloud
 from components.machine import Machine
+from components.plan.errors import PlanError
 from components.plan.sizes import parse_size
 from components.services.compose.stack import ComposeStack, ComposeStackArgs
 from components.services.edge import Edge, EdgeArgs
@@ -14,6 +15,7 @@ from components.storage.volume import StoredVolume
 from components.swarm.cluster import Swarm, SwarmCluster, SwarmClusterArgs
 from stacks.clouds import make_cloud
 from stacks.composed import Composed, network_order
+from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import DATABASE_VOLUME, Plan, make_plan
 from stacks.settings import Settings, WebSettings, WordPressSettings
@@ -21,6 +23,14 @@ from stacks.settings import Settings, WebSettings, WordPressSettings
 
 def deploy(inputs: Inputs) -> None:
     """Declare the whole platform. Everything that decides which resources exist is in `inputs` as a plain value."""
+    try:
+        _declare(inputs)
+    except PlanError as error:
+        # What only a component can know to be wrong is told like any other wrong setting: in one line.
+        raise SettingsError(str(error)) from None
+
+
+def _declare(inputs: Inputs) -> None:
     settings = inputs.settings
     plan = make_plan(inputs.stack, settings, inputs.composed)
     for warning in plan.warnings:

@@ -4,6 +4,7 @@ resource exists."""
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from components.clouds.aws.devices import check_devices
 from components.machine import EnginePackage, EngineSettings, MachineSpec
 from components.naming import MANAGER, WORKER, Role, node_names, parse_node_name, stack_prefix
 from components.plan.addresses import AddressPlan, check_nodes_fit, check_overlay_capacity, host_number, plan_addresses
@@ -25,7 +26,14 @@ from components.services.haproxy import HEALTH_PORT
 from components.storage.volume import VolumeSpec
 from stacks.composed import Composed, balanced_ports, check_composed, encrypted, publications
 from stacks.errors import SettingsError
-from stacks.rented import MOST_EXPLICIT_WORKERS, RentedPlan, block_volume, plan_rented, whole_gib
+from stacks.rented import (
+    MOST_EXPLICIT_WORKERS,
+    RentedPlan,
+    block_volume,
+    check_pool_targets,
+    plan_rented,
+    whole_gib,
+)
 from stacks.settings import MachineGroup, Settings, VolumeSettings
 
 PROJECT = "flotilla"
@@ -70,12 +78,15 @@ def _plan(stack: str, settings: Settings, composed: tuple[Composed, ...]) -> Pla
     _check_nodes(settings, specs)
     rules = _check_ports(settings, specs, composed)
     _check_services(settings, addresses, specs, composed)
+    volumes = tuple(_volumes(settings, specs))
+    if settings.cloud == "aws":
+        check_devices({volume.name: volume.node for volume in volumes})
     return Plan(
         prefix=stack_prefix(PROJECT, stack),
         specs=specs,
         addresses=addresses,
         engine=_engine(settings, addresses),
-        volumes=tuple(_volumes(settings, specs)),
+        volumes=volumes,
         rules=rules,
         rented=rented,
         warnings=(
@@ -206,6 +217,8 @@ def _check_ports(
     )
     if settings.cloud == "local":
         _check_host_ports(settings, specs, published, balanced_ports(composed))
+    else:
+        check_pool_targets(settings, len(balanced))
     return table
 
 

@@ -68,6 +68,11 @@ def stack_file_settings(stack: str) -> Settings:
     return parse_settings({key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)})
 
 
+def identity_file(stack: str) -> str:
+    """The private key that opens the stack's machines, as its settings name it."""
+    return str(PROJECT_FOLDER / stack_file_settings(stack).ssh.identity_file)
+
+
 def check_engine(stack: str, cloud: str, engine: str) -> None:
     """SettingsError for the engine of this repository, which has no plugin for a rented cloud."""
     if engine == "hermetic":

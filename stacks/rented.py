@@ -30,6 +30,8 @@ MOST_EXPLICIT_WORKERS = 1_000
 _EVERYWHERE = "0.0.0.0/0"
 _MOST_ZONES = 3
 _SMALLEST_ROOT_DISK_GIB = 8
+_ROOT_DISK_GIB = 20
+_NLB_TARGETS = 500
 _DEFAULT_TYPES: Mapping[str, Mapping[MachineKind, str]] = {
     "aws": {"manager": "t3.medium", "worker": "t3.medium", "balancer": "t3.small"},
     "openstack": {"manager": "m1.medium", "worker": "m1.medium", "balancer": "m1.small"},
@@ -71,8 +73,8 @@ def plan_rented(settings: Settings, addresses: AddressPlan) -> RentedPlan:
         addresses=_addresses(addresses, zone_of, by_zone, subnets),
         types=_types(settings),
         root_disk_gib={
-            "manager": _root_disk(settings.managers, "managers"),
-            "worker": _root_disk(settings.workers, "workers"),
+            "manager": _root_disk(settings, settings.managers, "managers"),
+            "worker": _root_disk(settings, settings.workers, "workers"),
             "bastion": _SMALLEST_ROOT_DISK_GIB,
             "balancer": _SMALLEST_ROOT_DISK_GIB,
         },
@@ -113,6 +115,23 @@ def _check_pool(settings: Settings) -> None:
             value=maximum,
             problem=f"less than workers.count, which is {workers.count}",
             fix=f"use {workers.count} or more",
+        )
+
+
+def check_pool_targets(settings: Settings, published: int) -> None:
+    """PlanError for a pool that is larger than the targets of one network load balancer, each machine being one for
+    each published port (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html)."""
+    if not settings.workers.pool or settings.load_balancer.kind not in (None, "managed") or not published:
+        return
+    maximum = settings.aws.pool.maximum or settings.workers.count
+    if maximum * published > _NLB_TARGETS:
+        field = "aws.pool.maximum" if settings.aws.pool.maximum else "workers.count"
+        raise PlanError(
+            field=field,
+            value=maximum,
+            problem=f"a network load balancer takes {_NLB_TARGETS} targets, and a machine is one for each of "
+            f"{published} published ports",
+            fix=f"use at most {_NLB_TARGETS // published}, or load_balancer.kind haproxy, which leads to the managers",
         )
 
 
@@ -177,6 +196,13 @@ def _ways_out(settings: Settings) -> tuple[Subnets, Nat]:
             value=nat,
             problem="private machines without NAT reach no package archive to install Docker from",
             fix="use one or per_zone, or an image with Docker in it (aws.image.engine: included)",
+        )
+    if nat == "none" and settings.workers.pool:
+        raise PlanError(
+            field="aws.nat",
+            value=nat,
+            problem="without NAT, machines of a pool reach neither their join token nor the autoscaling API",
+            fix="use one or per_zone, or workers.pool: false",
         )
     if nat == "none" and access == "session":
         raise PlanError(
@@ -243,7 +269,16 @@ def _types_beside(settings: Settings) -> dict[MachineKind, str]:
     return types
 
 
-def _root_disk(group: MachineGroup, field: str) -> int:
+def _root_disk(settings: Settings, group: MachineGroup, field: str) -> int:
+    if group.disk is None:
+        return _ROOT_DISK_GIB
+    if settings.cloud == "openstack":
+        raise PlanError(
+            field=f"{field}.disk",
+            value=group.disk,
+            problem="the flavour brings the root disk",
+            fix="leave it out, or use openstack.boot_volume",
+        )
     size = whole_gib(group.disk, field=f"{field}.disk")
     if size < _SMALLEST_ROOT_DISK_GIB:
         raise PlanError(

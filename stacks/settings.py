@@ -73,7 +73,7 @@ class MachineGroup(Section):
     )
     cpus: float | None = Field(default=None, ge=0.1, le=256, description="CPUs of each machine; local: 1.")
     memory: Size | None = Field(default=None, description="Memory of each machine; local: managers 1g, workers 2g.")
-    disk: Size = Field(default="20g", description="Root disk of each machine (not local).")
+    disk: Size | None = Field(default=None, description="AWS: root disk of each machine, 20g unless said.")
     labels: Labels = Field(default_factory=dict, description="Node labels of every machine of the role.")
 
 

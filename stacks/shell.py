@@ -4,8 +4,9 @@ import argparse
 import os
 import sys
 
-from stacks.load import PROJECT_FOLDER
+from stacks.errors import SettingsError
 from stacks.outputs import Node, StackError, nodes, read_outputs
+from stacks.preflight import identity_file
 
 
 def ssh_command(node: Node, identity_file: str) -> list[str]:
@@ -28,16 +29,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="stacks.shell", description=__doc__)
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--engine", default="bin/hermetic")
-    parser.add_argument("--identity", default=str(PROJECT_FOLDER / ".flotilla" / "id_ed25519"))
+    parser.add_argument("--identity", help="private key; that of the stack's settings unless said")
     parser.add_argument("node")
     parser.add_argument("command", nargs="*")
     arguments = parser.parse_args()
     try:
         node = find(nodes(read_outputs(arguments.engine, arguments.stack)), arguments.node)
-    except StackError as error:
+        identity = arguments.identity or identity_file(arguments.stack)
+    except (StackError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    words = [*ssh_command(node, arguments.identity), *arguments.command]
+    words = [*ssh_command(node, identity), *arguments.command]
     return os.execvp(words[0], words)  # noqa: S606 - no shell is the point
 
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from plugins.swarm.ssh import SshError, connect_docker
-from stacks.load import PROJECT_FOLDER
+from stacks.errors import SettingsError
 from stacks.outputs import Node, StackError, nodes, read_outputs
+from stacks.preflight import identity_file
 
 _WIDTH = 110
 
@@ -22,12 +23,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="stacks.status", description=__doc__)
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--engine", default="bin/hermetic")
-    parser.add_argument("--identity", default=str(PROJECT_FOLDER / ".flotilla" / "id_ed25519"))
+    parser.add_argument("--identity", help="private key; that of the stack's settings unless said")
     arguments = parser.parse_args()
     try:
         outputs = read_outputs(arguments.engine, arguments.stack)
-        show(Console(width=_WIDTH), outputs, arguments.identity)
-    except StackError as error:
+        show(Console(width=_WIDTH), outputs, arguments.identity or identity_file(arguments.stack))
+    except (StackError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0

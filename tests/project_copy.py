@@ -54,6 +54,7 @@ class Place:
 
 def copy_project(folder: Path, stack: str = "dev", stack_file: Path | None = None) -> Place:
     """The project with the stack made; `stack_file` becomes its file where the project has none."""
+    folder.mkdir(exist_ok=True)
     for name in PARTS:
         source = PROJECT / name
         if source.is_dir():

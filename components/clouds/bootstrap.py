@@ -35,7 +35,14 @@ def node_user_data(
     )
 
 
-def balancer_user_data(args: RentedCloudArgs, routes: Sequence[Route], *, mtu: int | None = None) -> tuple[str, str]:
+def balancer_user_data(
+    args: RentedCloudArgs,
+    routes: Sequence[Route],
+    *,
+    mtu: int | None = None,
+    packages: tuple[str, ...] = (),
+    commands: tuple[str, ...] = (),
+) -> tuple[str, str]:
     """User data of the machine with HAProxy, and the configuration in it: every node a checked backend (E16)."""
     nodes = {spec.name: args.addresses[spec.name] for spec in args.specs}
     frontends = [
@@ -55,9 +62,9 @@ def balancer_user_data(args: RentedCloudArgs, routes: Sequence[Route], *, mtu: i
         args,
         None,
         mtu=mtu,
-        packages=("haproxy",),
+        packages=("haproxy", *packages),
         files={HAPROXY_FILE: configuration},
         # The package keeps the file that was there before it, but has not read it where it was started first.
-        commands=("systemctl restart haproxy",),
+        commands=("systemctl restart haproxy", *commands),
     )
     return text, configuration

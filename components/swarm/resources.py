@@ -263,14 +263,20 @@ class _ReadinessProperties:
     managers: pulumi.Input[Sequence[pulumi.Input[ConnectionArgs]]]
     cluster_id: pulumi.Input[str] = pulumi.property("clusterId")
     node_ids: pulumi.Input[Sequence[pulumi.Input[str]]] = pulumi.property("nodeIds")
+    ready_workers: pulumi.Input[int] = pulumi.property("readyWorkers")
+    triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]]
     timeout: pulumi.Input[int]
 
 
 class Readiness(pulumi.CustomResource):
-    """A gate: it stands once all nodes are ready, so that what is deployed behind it spreads over all of them."""
+    """A gate: it stands once all nodes are ready, so that what is deployed behind it spreads over all of them.
+
+    With `ready_workers` (for workers that join by themselves, so that nobody knows their ids) it also waits until the
+    swarm has at least so many workers that are ready and active; a change of `triggers` has them counted anew.
+    """
 
     ready: pulumi.Output[int]
-    """How many nodes were ready."""
+    """At least so many nodes were ready."""
 
     def __init__(
         self,
@@ -279,6 +285,8 @@ class Readiness(pulumi.CustomResource):
         managers: pulumi.Input[Sequence[AnyConnection]],
         cluster_id: pulumi.Input[str],
         node_ids: pulumi.Input[Sequence[pulumi.Input[str]]],
+        ready_workers: pulumi.Input[int] | None = None,
+        triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         timeout: pulumi.Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -287,6 +295,8 @@ class Readiness(pulumi.CustomResource):
             managers=managers,
             cluster_id=cluster_id,
             node_ids=node_ids,
+            ready_workers=ready_workers,
+            triggers=triggers,
             timeout=timeout,
             **_outputs("ready"),
         )
@@ -403,6 +413,66 @@ class Job(pulumi.CustomResource):
             **_outputs("exit_code", "logs", "state", "node_id"),
         )
         super().__init__("swarm:index:Job", resource_name, properties, opts)
+
+
+@_arguments
+class _MountProperties:
+    connection: pulumi.Input[ConnectionArgs]
+    serial: pulumi.Input[str]
+    path: pulumi.Input[str]
+    options: pulumi.Input[Sequence[pulumi.Input[str]]]
+    size_gib: pulumi.Input[int] = pulumi.property("sizeGib")
+    device_name: pulumi.Input[str] = pulumi.property("deviceName")
+    triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+    timeout: pulumi.Input[int]
+
+
+class Mount(pulumi.CustomResource):
+    """The file system of a block volume that is attached to a machine, mounted there now and at every start.
+
+    `serial` is the volume's id (EBS or Cinder): the disk is found by what it tells of itself. Only a blank volume is
+    formatted (ext4); an ext4 or xfs that is there is mounted as it is, everything else is refused. `options` are those
+    of mount (default nodev, nosuid). With `size_gib` it waits until the disk is that large and the file system too.
+    `device_name` is what the volume is attached as (`/dev/sdf`), used where disks tell no serial (Xen: t2 and older).
+    Its deletion waits until nothing uses the volume, then unmounts; the data stays. A change of `triggers` mounts anew.
+    """
+
+    path: pulumi.Output[str]
+    """Where it is mounted."""
+    device: pulumi.Output[str]
+    """The disk's name when it was last looked at; another one after a start of the machine."""
+    uuid: pulumi.Output[str]
+    """The file system's id."""
+    formatted: pulumi.Output[bool]
+    """Whether the file system was made when this was created, because the volume was blank."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        connection: AnyConnection,
+        serial: pulumi.Input[str],
+        path: pulumi.Input[str],
+        options: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        size_gib: pulumi.Input[int] | None = None,
+        device_name: pulumi.Input[str] | None = None,
+        triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        timeout: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        properties = _fill(
+            _MountProperties,
+            connection=connection,
+            serial=serial,
+            path=path,
+            options=options,
+            size_gib=size_gib,
+            device_name=device_name,
+            triggers=triggers,
+            timeout=timeout,
+            **_outputs("device", "uuid", "formatted"),
+        )
+        super().__init__("swarm:index:Mount", resource_name, properties, opts)
 
 
 def _fill(kind: type[Any], **values: Any) -> Any:

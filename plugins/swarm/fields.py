@@ -173,6 +173,16 @@ def positive(unit: str) -> Kind:
     return _leaf(refusal)
 
 
+def matching(pattern: str, expected: str) -> Kind:
+    """A text of a certain form."""
+
+    def refusal(value: Any) -> Refusal:
+        good = isinstance(value, str) and re.fullmatch(pattern, value)
+        return None if good else f"is {value!r}: expected {expected}"
+
+    return _leaf(refusal)
+
+
 def one_of(*words: str) -> Kind:
     """One of a few words."""
     return _leaf(lambda value: None if value in words else f"is {value!r}: expected {' or '.join(words)}")

@@ -31,7 +31,7 @@ class Session:
     tunnels: Tunnels = field(default_factory=Tunnels)
     cancelled: threading.Event = field(default_factory=threading.Event)
     connect: Callable[[str, Sequence[str], float], DockerTunnel] = connect_docker
-    run: Callable[[str, Sequence[str], Sequence[str], float], Finished] = run
+    run: Callable[[str, Sequence[str], Sequence[str], float, str], Finished] = run
     _locks: dict[str, threading.Lock] = field(default_factory=dict[str, threading.Lock])
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -139,10 +139,18 @@ class Operation:
         with self.docker(connection) as client:
             return look_at(client)
 
-    def command(self, connection: Connection, options: Sequence[str], argv: Sequence[str]) -> Finished:
-        """Run one command on a machine."""
+    def command(
+        self,
+        connection: Connection,
+        options: Sequence[str],
+        argv: Sequence[str],
+        *,
+        input: str = "",  # noqa: A002 - the word of subprocess.run
+        seconds: float = SSH_TIMEOUT,
+    ) -> Finished:
+        """Run one command on a machine, for so many seconds at most."""
         try:
-            return self.session.run(connection.url, options, argv, min(SSH_TIMEOUT, max(1.0, self.remaining)))
+            return self.session.run(connection.url, options, argv, min(seconds, max(1.0, self.remaining)), input)
         except SshError as error:
             raise _explained(connection, error) from error
 

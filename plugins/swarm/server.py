@@ -20,6 +20,7 @@ from plugins.swarm.fields import TEXT, Field, Fields, check, list_of
 from plugins.swarm.host import Host
 from plugins.swarm.job import Job
 from plugins.swarm.journal import Journal
+from plugins.swarm.mount import Mount
 from plugins.swarm.node import Node
 from plugins.swarm.operation import Operation, Session
 from plugins.swarm.readiness import Readiness
@@ -28,7 +29,9 @@ from plugins.swarm.ssh import SshError
 from plugins.swarm.values import Secret, decode, encode, has_secret, plain, secret_texts
 
 VERSION = "0.1.0"
-RESOURCES: Mapping[str, Resource] = {kind.token: kind for kind in (Host(), Cluster(), Node(), Readiness(), Job())}
+RESOURCES: Mapping[str, Resource] = {
+    kind.token: kind for kind in (Host(), Cluster(), Node(), Readiness(), Job(), Mount())
+}
 CONFIG: Fields = {"identityFile": Field(TEXT, required=True), "sshOptions": Field(list_of(TEXT))}
 KINDS = provider_pb2.PropertyDiff
 DIFFERENCE_KINDS = {

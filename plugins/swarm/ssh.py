@@ -111,7 +111,7 @@ def run(
     ssh_options: Sequence[str],
     argv: Sequence[str],
     timeout: float,
-    input: str | None = None,  # noqa: A002 - the word of subprocess.run
+    input: str = "",  # noqa: A002 - the word of subprocess.run
 ) -> Finished:
     """Run one command on the machine `ssh://user@address:port`. Whatever is secret goes in by `input`, never `argv`.
 
@@ -120,7 +120,7 @@ def run(
     command = [*_ssh(host, ssh_options, ["-T"]), shlex.join(argv)]
     try:
         done = subprocess.run(
-            command, input=input or "", capture_output=True, text=True, timeout=timeout, check=False, errors="replace"
+            command, input=input, capture_output=True, text=True, timeout=timeout, check=False, errors="replace"
         )
     except subprocess.TimeoutExpired as error:
         raise SshError(f"{host}: `{argv[0]}` gave no answer within {timeout:g} s") from error

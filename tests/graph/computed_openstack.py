@@ -9,14 +9,14 @@ MTU = 1450
 """What the network carries: less than Docker's own 1500, as where the cloud itself tunnels."""
 
 
-def _public(name: str) -> str:
+def public_address(name: str) -> str:
     """An address from a documentation network that belongs to a name."""
     return f"198.51.100.{1 + zlib.crc32(name.encode()) % 254}"
 
 
 OPENSTACK: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]] = {
     "openstack:networking/network:Network": lambda name, inputs: {"mtu": MTU},
-    "openstack:networking/floatingIp:FloatingIp": lambda name, inputs: {"address": _public(name)},
+    "openstack:networking/floatingIp:FloatingIp": lambda name, inputs: {"address": public_address(name)},
     "openstack:loadbalancer/loadBalancer:LoadBalancer": lambda name, inputs: {"vipPortId": f"{name}-port-id"},
 }
 

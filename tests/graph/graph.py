@@ -1,14 +1,19 @@
 """A recorded program as a graph: resources with their parents and dependencies, and questions that tests ask of it."""
 
+import atexit
 import base64
 import binascii
 import json
 import os
+import select
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +108,65 @@ class Graph:
         return max(depths.values())
 
 
+class RecorderServer:
+    """The recording process of this test process, started at the first graph and started anew after a failure."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="graphs-"))
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        self._process: subprocess.Popen[str] | None = None
+
+    def record(self, order: dict[str, Any]) -> dict[str, Any]:
+        """The answer to an order, within the deadline."""
+        answer = self._folder / "answer.json"
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({**order, "answer": str(answer)}) + "\n")
+        process.stdin.flush()
+        ready = select.select([process.stdout], [], [], _DEADLINE_SECONDS)[0]
+        code = process.stdout.readline().strip() if ready else "no answer in time"
+        if code != "0":
+            self._process = None
+            # The fork that does not answer too.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise AssertionError(f"{code}\n{self._errors.read_text()}")
+        return json.loads(answer.read_text())
+
+    def _start(self) -> "subprocess.Popen[str]":
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.graph.record", "serve"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                cwd=PROJECT,
+                env={**os.environ, "PULUMI_ERROR_OUTPUT_STRING": "1"},
+                start_new_session=True,
+            )
+        return self._process
+
+    @property
+    def _errors(self) -> Path:
+        return self._folder / "errors"
+
+
+_server = cache(RecorderServer)
+
+
 def record(settings: dict[str, Any], mode: str, earlier: Graph | None = None, **environment: str) -> Graph:
-    """Run the program in a process of its own; `mode` is `applied` or `preview`, `earlier` the update before."""
+    """Run the program in a process of its own; `mode` is `applied` or `preview`, `earlier` the update before.
+
+    With variables of the environment it is a fresh interpreter, else a fork of one that has imported everything.
+    """
+    order = {"settings": settings, "mode": mode, "earlier": earlier.outputs if earlier else {}}
+    if not environment:
+        return Graph(_server().record(order))
     done = subprocess.run(
         [sys.executable, "-m", "tests.graph.record"],
-        input=json.dumps({"settings": settings, "mode": mode, "earlier": earlier.outputs if earlier else {}}),
+        input=json.dumps(order),
         capture_output=True,
         text=True,
         check=False,

@@ -1,13 +1,17 @@
-"""Runs the whole program once under mocks and prints what it registered, as JSON. A process of its own for each graph,
-because the SDK keeps state between programs and mocks can hang."""
+"""Runs the whole program under mocks and gives what it registered, as JSON. A process of its own for each graph, since
+the SDK keeps state between programs and mocks can hang."""
 
 import asyncio
 import gc
+import importlib
 import json
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -59,6 +63,12 @@ def computed(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
             "endpointHostKey": PUBLIC_KEY,
         },
         "swarm:index:Node": lambda: {"nodeId": f"{name}-id", "hostname": name, "address": "10.60.0.11"},
+        "swarm:index:Mount": lambda: {
+            "path": inputs.get("path"),
+            "device": "/dev/nvme1n1",
+            "uuid": "5b1f0f5e-9d0c-5c3e-8c5e-2f4f7c1d9a10",
+            "formatted": True,
+        },
         "docker:index/secret:Secret": lambda: {"name": f"{name}-1234567"},
         "docker:index/serviceConfig:ServiceConfig": lambda: {"name": f"{name}-1234567"},
     }
@@ -107,7 +117,8 @@ class Recorder(MockMonitor):
         assert request.provider, request.tok
         answer = struct_pb2.Struct()
         answer.update(INVOKES[request.tok](json_format.MessageToDict(request.args)))
-        return resource_pb2.ResourceInvokeResponse(**{"return": answer})
+        result: dict[str, Any] = {"return": answer}
+        return resource_pb2.ResourceInvokeResponse(**result)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name and messages
         self.outputs[request.urn] = json_format.MessageToDict(request.outputs)
@@ -156,16 +167,48 @@ def configure(recorder: Recorder) -> None:
     pulumi.runtime.configure(settings)
 
 
-def main() -> None:
-    """Settings and mode come as JSON on standard input."""
+def recorded(order: dict[str, Any]) -> dict[str, Any]:
+    """What the program registers for the order's settings and mode."""
     # As the program itself does.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
-    order = json.load(sys.stdin)
     recorder = Recorder(preview=order["mode"] == "preview", earlier=order["earlier"])
     configure(recorder)
     asyncio.run(pulumi.runtime.run_in_stack(lambda: deploy(fake_inputs(order["settings"]))))
-    json.dump({"requests": recorder.requests, "outputs": recorder.outputs}, sys.stdout)
+    return {"requests": recorder.requests, "outputs": recorder.outputs}
+
+
+def serve() -> None:
+    """Answer orders, a line of JSON each, in forks of this process: what takes the time is importing the clouds' SDKs.
+
+    The answer goes to the file that the order names; a line with the exit code says that it is there.
+    """
+    # Imported by the program only for their own cloud, and then in parts.
+    for name in ("aws", "openstack"):
+        importlib.import_module(f"components.clouds.{name}.cloud")
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                order = json.loads(line)
+                Path(order["answer"]).write_text(json.dumps(recorded(order)))
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Settings and mode come as JSON on standard input, once, or as long as there are any (`serve`)."""
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    else:
+        json.dump(recorded(json.load(sys.stdin)), sys.stdout)
 
 
 if __name__ == "__main__":

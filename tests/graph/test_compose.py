@@ -35,6 +35,16 @@ STACKS: dict[str, dict[str, Any]] = {
     },
     "mesh": {"network": {"publish_mode": "ingress"}, "compose": {"all": EVERYTHING}, "workers": {"count": 3}},
     "edge": {"compose": {"all": EVERYTHING}, "workers": {"count": 3}},
+    **{
+        cloud: {
+            "cloud": cloud,
+            "ssh": {"access": "bastion", "admin_networks": ["203.0.113.0/24"]},
+            "registry": {"address": "registry.example.com"},
+            "volumes": {"blog": {"node": "worker-1"}},
+            "compose": {"all": EVERYTHING, "blog": WORDPRESS},
+        }
+        for cloud in ("aws", "openstack")
+    },
 }
 MODES = ("applied", "preview")
 SERVICE = "docker:index/service:Service"
@@ -101,6 +111,25 @@ def test_a_published_port_goes_through_the_proxy_or_the_mesh_and_the_load_balanc
         text = balancer.inputs["uploads"][0]["content"]
         assert "frontend all-app-9000\n    bind :9000\n    mode tcp" in text
         assert "backend all-app-9000\n    balance roundrobin\n    mode tcp" in text
+
+
+def test_a_managed_balancer_tries_a_path_or_a_connection() -> None:
+    pools = {r.name: r.inputs["healthCheck"] for r in graph("aws").of_type("aws:lb/targetGroup:TargetGroup")}
+    monitors = {r.name: r.inputs for r in graph("openstack").of_type("openstack:loadbalancer/monitor:Monitor")}
+    for route, path in (("blog-wordpress-8000", "/wp-login.php"), ("all-app-9000", None)):
+        (pool,) = [check for name, check in pools.items() if name.endswith(route)]
+        (monitor,) = [check for name, check in monitors.items() if name.endswith(route)]
+        assert (pool["protocol"], pool.get("path")) == ("HTTP" if path else "TCP", path)
+        assert (monitor["type"], monitor.get("urlPath")) == ("HTTP" if path else "TCP", path)
+
+
+def test_a_block_volume_of_a_cloud_is_mounted_where_the_file_says_and_the_service_stays_in_its_zone() -> None:
+    database = services(graph("aws"))["blog_db"].inputs["taskSpec"]
+    (mount,) = database["containerSpec"]["mounts"]
+    assert mount["target"] == "/var/lib/mysql"
+    assert mount["volumeOptions"]["driverOptions"]["o"] == "bind"
+    assert "node.hostname == worker-1" in database["placement"]["constraints"]
+    assert any(constraint.startswith("node.labels.zone == ") for constraint in database["placement"]["constraints"])
 
 
 def test_a_service_that_speaks_http_is_checked_by_its_path() -> None:

@@ -54,7 +54,7 @@ STACKS = {
     **{f"{cloud} {size}": {**base, **settings} for cloud, base in CLOUDS.items() for size, settings in SIZES.items()},
     "local mesh": MESH,
     "local bare": BARE,
-    "local compose": COMPOSE,
+    **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},

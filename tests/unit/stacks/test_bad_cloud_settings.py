@@ -103,6 +103,10 @@ NETWORKS: list[Case] = [
         aws(aws={"nat": "none", "image": {"engine": "included"}}, ssh={"access": "session"}),
         "aws.nat is 'none': without NAT, machines do not reach AWS Systems Manager, which ssh.access session goes through; use one or per_zone, or ssh.access bastion",
     ),
+    (
+        aws(aws={"nat": "none", "image": {"engine": "included"}}, workers={"pool": True}),
+        "aws.nat is 'none': without NAT, machines of a pool reach neither their join token nor the autoscaling API; use one or per_zone, or workers.pool: false",
+    ),
     (aws(aws={"nat": "two"}), "aws.nat is 'two': use 'none', 'one' or 'per_zone'"),
     (
         openstack(network={"publish_mode": "ingress"}),
@@ -189,6 +193,10 @@ MACHINES: list[Case] = [
     ),
     (aws(managers={"disk": "20.5g"}), "managers.disk is '20.5g': not in whole GiB; use 21g"),
     (
+        openstack(workers={"disk": "40g"}),
+        "workers.disk is '40g': the flavour brings the root disk; leave it out, or use openstack.boot_volume",
+    ),
+    (
         {"workers": {"type": "t3.large"}},
         "workers.type is 't3.large': machines of cloud local have no type; say workers.cpus and workers.memory",
     ),
@@ -219,6 +227,10 @@ POOLS: list[Case] = [
     (
         aws(workers={"count": 10, "pool": True}),
         "services.wordpress.database_node is 'worker-1': the stack has no such active node; use one of manager-1, manager-2, manager-3",
+    ),
+    (
+        aws(workers={"count": 400, "pool": True}, services={"wordpress": None}, aws={"pool": {"maximum": 501}}),
+        "aws.pool.maximum is 501: a network load balancer takes 500 targets, and a machine is one for each of 1 published ports; use at most 500, or load_balancer.kind haproxy, which leads to the managers",
     ),
     (aws(aws={"pool": {"drain_seconds": 5}}), "aws.pool.drain_seconds is 5: use at least 60"),
 ]

@@ -13,6 +13,10 @@ from components.plan.prices import PRICE_TABLES, PRICES_2016, PRICES_2026, Price
 from stacks.cost import Bill, aws_bill, openstack_bill, show
 from stacks.load import PROJECT_FOLDER, parse_settings
 from stacks.plan import make_plan
+from tests.graph.graph import Graph, record
+from tests.graph.test_invariants import STACKS
+
+RENTED = [name for name in STACKS if name.startswith(("aws", "openstack")) and "hundred" not in name]
 
 # The book's lab: three managers, a machine beside the swarm (there the Flocker control node), six workers (M8).
 LAB: dict[str, Any] = {
@@ -117,6 +121,12 @@ def test_a_machine_with_haproxy_is_paid_for_as_a_machine() -> None:
     assert lines["load balancer: root disk"].what == "gp3 of 8 GiB"
 
 
+def test_without_a_published_port_nothing_is_in_front_of_the_nodes() -> None:
+    lonely = bill(load_balancer={"kind": "haproxy"}, services={"web": None, "wordpress": None})
+    assert not [line for line in lonely.lines if "load balancer" in line.part + line.what]
+    assert numbers(lonely) == {"NAT gateway": 1, "public IPv4 address": 2}
+
+
 def test_the_machines_of_a_pool_are_counted_and_how_many_it_may_add_is_said() -> None:
     pool = bill(workers={"count": 100, "pool": True}, aws={"pool": {"maximum": 300}})
     lines = {line.part: line for line in pool.lines}
@@ -213,3 +223,66 @@ def test_the_command_prints_the_stack_of_a_file_and_refuses_one_without_in_a_lin
 
 def test_the_table_of_2016_knows_the_machines_of_the_book_alone() -> None:
     assert {line.what for line in bill(PRICES_2016).lines if line.each is not None} == {"t2.medium"}
+
+
+def on_aws(found: Graph) -> dict[str, int]:
+    """What a graph registers of what is paid for by being there."""
+    (balancers, elastic) = (found.of_type("aws:lb/loadBalancer:LoadBalancer"), found.of_type("aws:ec2/eip:Eip"))
+    pools = sum(int(group.inputs["minSize"]) for group in found.of_type("aws:autoscaling/group:Group"))
+    machines = found.of_type("aws:ec2/instance:Instance")
+    return {
+        "machines": len(machines) + pools,
+        "volumes": len(found.of_type("aws:ebs/volume:Volume")),
+        "NAT gateway": len(found.of_type("aws:ec2/natGateway:NatGateway")),
+        "network load balancer": len(balancers),
+        "public IPv4 address": len(elastic)
+        + sum(machine.inputs.get("associatePublicIpAddress") is True for machine in machines)
+        + sum(len(balancer.inputs["subnets"]) for balancer in balancers),
+    }
+
+
+def on_openstack(found: Graph) -> dict[str, int]:
+    return {
+        "machines": len(found.of_type("openstack:compute/instance:Instance")),
+        "volumes": len(found.of_type("openstack:blockstorage/volume:Volume")),
+        "load balancer (Octavia)": len(found.of_type("openstack:loadbalancer/loadBalancer:LoadBalancer")),
+        "router": len(found.of_type("openstack:networking/router:Router")),
+        "floating IP": len(found.of_type("openstack:networking/floatingIp:FloatingIp")),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stack", RENTED)
+def test_what_is_counted_is_what_the_program_registers(stack: str) -> None:
+    parsed = parse_settings(STACKS[stack])
+    plan = make_plan("dev", parsed)
+    assert plan.rented is not None
+    aws = stack.startswith("aws")
+    counted = (
+        aws_bill(parsed, plan, plan.rented, PRICES_2026) if aws else openstack_bill(parsed, plan, plan.rented)
+    ).lines
+    kinds = ("managers", "workers", "bastion", "load balancer")
+    expected = {
+        "machines": sum(line.number for line in counted if line.part in kinds),
+        "volumes": sum(line.number for line in counted if line.part.startswith("volume ")),
+        **{line.what: line.number for line in counted if line.part == "network"},
+    }
+    graph = record(STACKS[stack], "preview")
+    registered = on_aws(graph) if aws else on_openstack(graph)
+    assert {what: number for what, number in registered.items() if number or what in expected} == expected
+
+
+@pytest.mark.slow
+def test_the_root_disks_are_of_the_type_and_size_that_the_program_gives_them() -> None:
+    disks = {
+        (disk["volumeType"], int(disk["volumeSize"]))
+        for machine in record(STACKS["aws dev"], "preview").of_type("aws:ec2/instance:Instance")
+        for disk in [machine.inputs["rootBlockDevice"]]
+    }
+    parsed = parse_settings(STACKS["aws dev"])
+    plan = make_plan("dev", parsed)
+    assert plan.rented is not None
+    lines = aws_bill(parsed, plan, plan.rented, PRICES_2026).lines
+    assert {line.what for line in lines if line.part.endswith("root disk")} == {
+        f"{kind} of {size} GiB" for kind, size in disks
+    }

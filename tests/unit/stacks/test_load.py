@@ -96,13 +96,13 @@ AWS = {
 }
 
 
-def rented(monkeypatch: pytest.MonkeyPatch, *, preview: bool = False, **config: str) -> None:
-    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({**AWS, **config}))
+def rented(monkeypatch: pytest.MonkeyPatch, config: dict[str, str] | None = None, *, preview: bool = False) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({**AWS, **(config or {})}))
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
 
 
 def test_a_rented_cloud_asks_nothing_of_the_users_docker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rented(monkeypatch, **{"flotilla:images": json.dumps({"haproxy": f"a/haproxy@sha256:{'0' * 64}"})})
+    rented(monkeypatch, {"flotilla:images": json.dumps({"haproxy": f"a/haproxy@sha256:{'0' * 64}"})})
     (folder / ".flotilla" / "host.json").unlink()
     inputs = load("production", folder)
     assert inputs.images is None
@@ -129,7 +129,7 @@ def test_an_update_needs_the_digests(folder: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_authority_of_the_registry_is_read_from_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = json.dumps({"address": "registry.example.com", "authority_file": "authority.pem"})
-    rented(monkeypatch, **{"flotilla:registry": registry})
+    rented(monkeypatch, {"flotilla:registry": registry})
     with pytest.raises(SettingsError) as refused:
         load("production", folder)
     assert str(refused.value) == (

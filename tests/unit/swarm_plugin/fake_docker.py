@@ -263,7 +263,7 @@ class World:
         self.opened += 1
         return DockerTunnel(host, _Locked(daemon, self))  # pyright: ignore[reportArgumentType]
 
-    def run(self, host: str, options: Sequence[str], argv: Sequence[str], timeout: float) -> Finished:
+    def run(self, host: str, options: Sequence[str], argv: Sequence[str], timeout: float, given: str) -> Finished:
         self._reach(host)
         self.commands.append([*options, *argv])
         for option in options:

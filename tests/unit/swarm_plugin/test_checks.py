@@ -23,7 +23,10 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "Readiness": {"managers": [WAY], "clusterId": "c", "nodeIds": ["n"]},
     "Job": {"managers": [WAY], "clusterId": "c", "image": "i"},
+    "Mount": {"connection": WAY, "serial": "vol-0123456789abcdef0", "path": "/srv/data"},
 }
+SERIAL = "expected the id of an EBS volume (vol-0abc…) or of a Cinder volume (a UUID)"
+PATH = "expected an absolute path such as /srv/data, of letters, digits and . _ -"
 KEY = "expected a public key line such as `ssh-ed25519 AAAA…` (without a comment)"
 CASES = [
     ("Host", {"connection": None}, "connection is required"),
@@ -92,12 +95,35 @@ CASES = [
     ("Node", {"labels": {"a b": 1}}, 'labels["a b"] is 1: expected text'),
     ("Node", {"managerAddresses": [7]}, "managerAddresses[0] is 7: expected text"),
     ("Readiness", {"nodeIds": None}, "nodeIds is required"),
+    ("Readiness", {"readyWorkers": -1}, "readyWorkers is -1: expected 0 or more"),
+    ("Readiness", {"readyWorkers": 1.5}, "readyWorkers is 1.5: expected a whole number, 0 or more"),
+    ("Readiness", {"triggers": {"group": 1}}, "triggers.group is 1: expected text"),
     ("Job", {"image": None}, "image is required"),
     ("Job", {"memory": 1024}, "memory is 1024: expected 4194304 or more bytes"),
     ("Job", {"cpus": 0}, "cpus is 0: expected a number of processors above 0"),
     ("Job", {"secrets": [{"secretId": "1", "secretName": "2"}]}, "secrets[0].fileName is required"),
     ("Job", {"mounts": [{"type": "nfs", "target": "/x"}]}, "mounts[0].type is 'nfs': expected volume or bind or tmpfs"),
     ("Job", {"mounts": [{"type": "bind", "target": "/x"}]}, "mounts[0].source is required for a bind mount"),
+    ("Mount", {"connection": {"address": "m1", "port": 22, "user": "root"}}, "connection.hostKey is required"),
+    ("Mount", {"serial": None}, "serial is required"),
+    ("Mount", {"serial": "/dev/sdf"}, f"serial is '/dev/sdf': {SERIAL}"),
+    ("Mount", {"serial": "vol-"}, f"serial is 'vol-': {SERIAL}"),
+    ("Mount", {"serial": 5}, f"serial is 5: {SERIAL}"),
+    ("Mount", {"path": "srv/data"}, f"path is 'srv/data': {PATH}"),
+    ("Mount", {"path": "/"}, f"path is '/': {PATH}"),
+    ("Mount", {"path": "/srv/../etc"}, f"path is '/srv/../etc': {PATH}"),
+    ("Mount", {"path": "/srv/my data"}, f"path is '/srv/my data': {PATH}"),
+    ("Mount", {"path": "/srv/data/"}, f"path is '/srv/data/': {PATH}"),
+    ("Mount", {"options": "ro"}, "options is 'ro': expected a list"),
+    ("Mount", {"options": ["ro,noexec"]}, "options[0] is 'ro,noexec': expected one option of mount such as noatime"),
+    ("Mount", {"options": ["ro", "nofail"]}, "options[1] is 'nofail': this is not yours to set; leave it out"),
+    ("Mount", {"options": ["x-mount.mkdir"]}, "options[0] is 'x-mount.mkdir': this is not yours to set; leave it out"),
+    ("Mount", {"sizeGib": 0}, "sizeGib is 0: expected 1 or more GiB"),
+    (
+        "Mount",
+        {"deviceName": "sdf"},
+        "deviceName is 'sdf': expected what the volume is attached as, such as /dev/sdf",
+    ),
 ]
 
 

@@ -1,8 +1,11 @@
 """One-shot services and the gate in front of services."""
 
+from typing import Any
+
 import pytest
 
 from plugins.swarm.job import service_name, task_template
+from plugins.swarm.values import UNKNOWN
 from tests.unit.swarm_plugin.client import Engine, FailedError
 from tests.unit.swarm_plugin.conftest import Formed
 from tests.unit.swarm_plugin.fake_docker import World, connection
@@ -113,3 +116,59 @@ def test_readiness_waits_for_all_nodes_and_then_only_for_new_ones(world: World, 
     assert engine.update(gate, {**ways, "nodeIds": [*ids, extra.id]})["ready"] == 5
     with pytest.raises(FailedError, match=f"{ids[3]} is down"):
         engine.create("Readiness", {**ways, "nodeIds": ids}, timeout=0.1)
+
+
+def test_readiness_counts_workers_that_nobody_named(world: World, engine: Engine) -> None:
+    formed = Formed(engine, managers=1, workers=3)
+    ways = {"managers": [connection("m1")], "clusterId": formed.cluster.id, "nodeIds": []}
+    gate = engine.create("Readiness", {**ways, "readyWorkers": 3})
+    assert gate["ready"] == 3
+    # Neither a manager counts, nor who is drained, nor who is down.
+    for trouble in ({"availability": "drain"}, {"availability": "pause"}):
+        formed.update("w1", **trouble)
+        with pytest.raises(FailedError, match=r"2 of 3 workers are ready and active\): not within"):
+            engine.create("Readiness", {**ways, "readyWorkers": 3}, timeout=0.1)
+    formed.update("w1", availability="active")
+    world.daemon("w2").up = False
+    with pytest.raises(FailedError, match="2 of 3 workers are ready and active"):
+        engine.create("Readiness", {**ways, "readyWorkers": 3}, timeout=0.1)
+    assert engine.create("Readiness", {**ways, "readyWorkers": 2})["ready"] == 2
+    assert engine.create("Readiness", {**ways, "readyWorkers": 0})["ready"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "waits"),
+    [
+        ({"nodeIds": []}, False),
+        ({"readyWorkers": 1}, False),
+        ({"readyWorkers": 3}, True),
+        ({"triggers": {"group": "b"}}, True),
+    ],
+)
+def test_workers_are_counted_anew_when_their_number_or_a_trigger_changes(
+    world: World, engine: Engine, changed: dict[str, Any], waits: bool
+) -> None:
+    formed = Formed(engine, managers=1, workers=2)
+    inputs = {
+        "managers": [connection("m1")],
+        "clusterId": formed.cluster.id,
+        "nodeIds": [formed.nodes["m1"].id],
+        "readyWorkers": 2,
+        "triggers": {"group": "a"},
+    }
+    gate = engine.create("Readiness", inputs)
+    assert list(engine.diff(gate, {**inputs, **changed}).replaces) == []
+    assert list(engine.diff(gate, {**inputs, **changed}).diffs) == list(changed)
+    world.daemon("w2").up = False
+    if waits:
+        with pytest.raises(FailedError, match=r"1 of \d workers are ready and active"):
+            engine.update(gate, {**inputs, **changed}, timeout=0.1)
+    else:
+        engine.update(gate, {**inputs, **changed}, timeout=5)
+
+
+def test_a_preview_of_readiness_knows_what_it_can(engine: Engine) -> None:
+    inputs: dict[str, Any] = {"managers": [connection("m1")], "clusterId": "c", "nodeIds": ["n"], "readyWorkers": 4}
+    assert engine.create("Readiness", inputs, preview=True)["ready"] == 4
+    assert engine.create("Readiness", {**inputs, "readyWorkers": UNKNOWN}, preview=True).outputs["ready"] is UNKNOWN
+    assert engine.create("Readiness", {**inputs, "nodeIds": UNKNOWN}, preview=True).outputs["ready"] is UNKNOWN
