@@ -22,7 +22,7 @@ export PULUMI_SKIP_UPDATE_CHECK ?= true
 # An Output in an f-string raises instead of becoming a help text.
 export PULUMI_ERROR_OUTPUT_STRING ?= 1
 
-.PHONY: help up preview refresh status cost ssh down clean push test test-fast test-e2e lint lock schema policy images \
+.PHONY: help up preview refresh status export-stack cost ssh down clean push test test-fast test-e2e lint lock schema policy compose-page images \
 	identity stack docker preflight
 
 help: ## This list
@@ -40,6 +40,9 @@ refresh: stack ## Read what is really there into the state
 
 status: $(PY) ## Nodes, services and URLs
 	@$(PY) -m stacks.status --stack $(STACK) --engine $(PULUMI)
+
+export-stack: $(PY) ## The running stack's services as a file for `docker stack deploy`, on standard output
+	@$(PY) -m stacks.export --stack $(STACK) --engine $(PULUMI)
 
 cost: $(PY) ## What the stack costs a month, by role and volume (PRICES=2016 for the book's)
 	@$(PY) -m stacks.cost --stack $(STACK) $(if $(PRICES),--prices $(PRICES))
@@ -75,6 +78,9 @@ lint: .venv/.dev ## Format, rules and types
 
 schema: $(PY) ## Renew the JSON schema of the stack files, and the tables of settings in the documents
 	@$(PY) -m stacks.schema > stacks/settings.schema.json && $(PY) -m stacks.tables
+
+compose-page: $(PY) ## Renew the tables of docs/compose.md
+	@$(PY) -m stacks.compose_page
 
 policy: .venv/.dev ## Renew the least-privilege policy of AWS
 	@$(PY) -m stacks.permissions

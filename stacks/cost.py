@@ -14,7 +14,9 @@ from components.clouds.cloud import MachineKind
 from components.plan.prices import HOURS_PER_MONTH, NEWEST_PRICES, PRICE_TABLES, Hourly, PriceTable
 from components.storage.profiles import EbsVolume
 from components.storage.volume import VolumeSpec
+from stacks.composed import balanced_ports, load_composed
 from stacks.errors import SettingsError
+from stacks.load import PROJECT_FOLDER
 from stacks.plan import Plan, make_plan, published_ports
 from stacks.preflight import stack_file_settings
 from stacks.rented import RentedPlan, whole_gib
@@ -70,7 +72,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         settings = stack_file_settings(arguments.stack)
-        plan = make_plan(arguments.stack, settings)
+        plan = make_plan(arguments.stack, settings, load_composed(settings, PROJECT_FOLDER))
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -114,7 +116,7 @@ def _aws_lines(settings: Settings, plan: Plan, rented: RentedPlan, prices: Price
         profile = "" if declared and declared.ebs else f"{spec.profile}: "
         what = f"{profile}{_described(_ebs(spec))}"
         yield Line(part=f"volume {spec.name}", what=what, number=1, each=prices.volume(_ebs(spec)))
-    gateways, balancers = _gateways(rented), _balancers(settings, rented)
+    gateways, balancers = _gateways(rented), _balancers(settings, plan)
     numbers: tuple[tuple[Hourly, int], ...] = (
         ("NAT gateway", gateways),
         ("network load balancer", balancers),
@@ -137,7 +139,7 @@ def _openstack_lines(settings: Settings, plan: Plan, rented: RentedPlan) -> Iter
     for spec in plan.volumes:
         kind = _volume_type(settings.openstack.volume_types.get(spec.profile))
         yield Line(part=f"volume {spec.name}", what=f"{spec.profile}: volume of {spec.size_gib} GiB, {kind}", number=1)
-    balancers = _balancers(settings, rented)
+    balancers = _balancers(settings, plan)
     if balancers:
         yield Line(part="network", what="load balancer (Octavia)", number=balancers)
     yield Line(part="network", what="router", number=1)
@@ -164,9 +166,10 @@ def _gateways(rented: RentedPlan) -> int:
     return {"none": 0, "one": 1, "per_zone": len(rented.zones)}[rented.nat]
 
 
-def _balancers(settings: Settings, rented: RentedPlan) -> int:
+def _balancers(settings: Settings, plan: Plan) -> int:
     """A managed one has nothing to do where no port is published."""
-    return 1 if rented.balancer == "managed" and published_ports(settings) else 0
+    managed = plan.rented is not None and plan.rented.balancer == "managed"
+    return 1 if managed and (published_ports(settings) or balanced_ports(plan.composed)) else 0
 
 
 def _public_machines(settings: Settings, rented: RentedPlan) -> int:
@@ -200,7 +203,7 @@ def _left_out(settings: Settings, plan: Plan) -> Iterator[str]:
     yield "traffic to the internet and between zones"
     if _gateways(rented):
         yield "what NAT gateways process"
-    if _balancers(settings, rented):
+    if _balancers(settings, plan):
         yield "capacity units of the load balancer"
     if any(spec.ebs and spec.ebs.type == "standard" for spec in plan.volumes):
         yield "requests to magnetic volumes"

@@ -9,6 +9,7 @@ from components.machine import Machine
 from components.plan.durations import parse_duration
 from components.plan.errors import PlanError
 from components.plan.sizes import MIB, parse_size
+from components.services.compose.stack import ComposeStack, ComposeStackArgs
 from components.services.edge import Edge, EdgeArgs
 from components.services.route import Route
 from components.services.spark import Spark, SparkArgs
@@ -18,6 +19,7 @@ from components.services.wordpress import WordPress, WordPressArgs
 from components.storage.volume import StoredVolume
 from components.swarm.cluster import Swarm, SwarmCluster, SwarmClusterArgs
 from stacks.clouds import make_cloud
+from stacks.composed import Composed, network_order
 from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import DATABASE_VOLUME, Plan, make_plan
@@ -37,7 +39,7 @@ def deploy(inputs: Inputs) -> None:
 
 def _declare(inputs: Inputs) -> None:
     settings = inputs.settings
-    plan = make_plan(inputs.stack, settings)
+    plan = make_plan(inputs.stack, settings, inputs.composed)
     for warning in plan.warnings:
         pulumi.log.warn(warning)
     cloud = make_cloud(inputs, plan)
@@ -50,11 +52,15 @@ def _declare(inputs: Inputs) -> None:
     )
     volumes = {spec.name: cloud.volume(spec, cluster) for spec in plan.volumes}
     routes: list[Route] = []
+    networks: dict[str, pulumi.Output[str]] = {}
     if web := settings.services.web:
-        routes.append(Web("web", _web(settings, web, swarm, cloud)).route)
+        site = Web("web", _web(settings, web, swarm, cloud))
+        routes.append(site.route)
+        networks[site.overlay.key] = site.overlay.network_id
     if blog := settings.services.wordpress:
         wordpress = WordPress("wordpress", _wordpress(settings, blog, swarm, cloud, volumes))
         routes.append(wordpress.route)
+        networks[wordpress.overlay.key] = wordpress.overlay.network_id
         pulumi.export("wordpress_administrator_password", wordpress.administrator_password)
     if spark := settings.services.spark:
         made = Spark("spark", _spark(settings, spark, swarm, cloud, volumes))
@@ -64,6 +70,10 @@ def _declare(inputs: Inputs) -> None:
             for name in spark.jobs
         }
         pulumi.export("spark_jobs", {name: _outcome(job) for name, job in jobs.items()})
+    for composed in network_order(inputs.composed):
+        stack = ComposeStack(f"compose-{composed.name}", _compose(settings, composed, swarm, cloud, volumes, networks))
+        routes += stack.routes
+        networks |= stack.networks
     if routes and settings.network.publish_mode == "host":
         Edge("edge", EdgeArgs(routes=tuple(routes), cluster=swarm, images=cloud.images))
     pulumi.export("urls", cloud.balance(tuple(routes)))
@@ -172,6 +182,29 @@ def _spark_job(
         network_id=made.overlay.network_id,
         volume=volumes[SPARK_VOLUME],
         runner=cluster.jobs,
+        cluster=swarm,
+        images=cloud.images,
+    )
+
+
+def _compose(
+    settings: Settings,
+    composed: Composed,
+    swarm: Swarm,
+    cloud: Cloud,
+    volumes: dict[str, StoredVolume],
+    networks: dict[str, pulumi.Output[str]],
+) -> ComposeStackArgs:
+    return ComposeStackArgs(
+        stack=composed.name,
+        file=composed.file,
+        publish_mode=settings.network.publish_mode,
+        secrets=composed.secrets,
+        configs=composed.configs,
+        generated=tuple(composed.settings.generated),
+        volumes={source: volumes[name] for source, name in composed.settings.volumes.items()},
+        external_networks=networks,
+        health_paths=composed.settings.health_paths,
         cluster=swarm,
         images=cloud.images,
     )

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
+from stacks.composed import Composed, check_image_names, load_composed
 from stacks.errors import SettingsError, describe
 from stacks.plan import built_images
 from stacks.settings import Settings
@@ -38,6 +39,7 @@ class Inputs:
     service_images: Mapping[str, Image] = field(default_factory=dict[str, Image])
     registry_authority: str | None = None
     job_sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    composed: tuple[Composed, ...] = ()
 
 
 class _BuiltImage(BaseModel):
@@ -73,6 +75,7 @@ class _Host(BaseModel):
 def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
     """Settings and files of the stack; SettingsError in one line when something is missing or wrong."""
     settings = read_settings()
+    _check_sealed(settings)
     identity_file = folder / settings.ssh.identity_file
     inputs = Inputs(
         stack=stack,
@@ -80,13 +83,16 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
         ssh_public_key=_public_key(identity_file, settings.ssh.identity_file),
         identity_file=str(identity_file),
         job_sources=_job_sources(folder, settings),
+        composed=load_composed(settings, folder),
     )
     if settings.cloud == "local":
         host = _read(folder, "host.json", _Host)
-        return replace(inputs, images=_images(stack, folder, settings, host), capabilities=host.capabilities)
+        images = _images(stack, folder, settings, host)
+        check_image_names(inputs.composed, (*images.services, *settings.images))
+        return replace(inputs, images=images, capabilities=host.capabilities)
     return replace(
         inputs,
-        service_images=_pushed_images(stack, folder, settings, preview=pulumi.runtime.is_dry_run()),
+        service_images=_pushed_images(stack, folder, settings, inputs.composed, preview=pulumi.runtime.is_dry_run()),
         registry_authority=_authority(folder, settings),
     )
 
@@ -116,6 +122,17 @@ def parse_settings(raw: dict[str, Any]) -> Settings:
         return Settings.model_validate(raw)
     except ValidationError as error:
         raise SettingsError(describe(error)) from None
+
+
+def _check_sealed(settings: Settings) -> None:
+    """A secret that stands in the stack file as it is, is none."""
+    key = f"{pulumi.get_project()}:compose"
+    for name, compose in settings.compose.items():
+        if compose.secrets and not is_config_secret(key) and key not in get_config_secret_keys_env():
+            raise SettingsError(
+                f"compose.{name}.secrets has values in plain text: set each with "
+                f"`config set --secret --path 'compose.{name}.secrets.{min(compose.secrets)}'`"
+            )
 
 
 def _parsed(value: str) -> Any:
@@ -160,7 +177,9 @@ def _built_set(stack: str, folder: Path, settings: Settings) -> _BuiltSet:
     )
 
 
-def _pushed_images(stack: str, folder: Path, settings: Settings, *, preview: bool) -> dict[str, Image]:
+def _pushed_images(
+    stack: str, folder: Path, settings: Settings, composed: tuple[Composed, ...], *, preview: bool
+) -> dict[str, Image]:
     """The built images as the registry of the settings has them.
 
     A preview before anything was built does not know their digests, and says so; an update needs them.
@@ -170,6 +189,7 @@ def _pushed_images(stack: str, folder: Path, settings: Settings, *, preview: boo
     if names and not (preview and not (folder / WORK_FOLDER / "images.json").exists()):
         built = _built_set(stack, folder, settings)
         digests = {name: image.digest for name, image in built.services.items()}
+        check_image_names(composed, (*digests, *settings.images))
     architecture = settings.aws.image.architecture if settings.cloud == "aws" else "amd64"
     return {
         name: Image(repository=name, digest=digests.get(name), architecture=architecture)

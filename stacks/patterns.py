@@ -12,6 +12,10 @@ REGION = r"^[a-z]{2}(-[a-z]+)+-[1-9]$"
 PARAMETER_NAME = r"^/[A-Za-z0-9_./-]+$"
 AMI = r"^ami-[0-9a-f]{8}([0-9a-f]{9})?$"
 USER_NAME = r"^[a-z_][a-z0-9_-]{0,31}$"
+COMPOSE_NAME = r"^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$"
+COMPOSE_IMAGE = r"^([a-z0-9][a-z0-9._-]*|[^@\s]+@sha256:[0-9a-f]{64})$"
+COMPOSE_TARGET = r"^[A-Za-z0-9][A-Za-z0-9._-]*:[0-9]{1,5}$"
+URL_PATH = r"^/\S*$"
 REGISTRY_ADDRESS = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$"
 CLASS_NAME = r"^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$"
 
@@ -28,6 +32,10 @@ EXAMPLES = {
     PARAMETER_NAME: "use the full name of a parameter, which begins with /",
     AMI: "use ami- and 8 or 17 hexadecimal digits",
     USER_NAME: "use the name of a user, such as admin",
+    COMPOSE_NAME: "use up to 32 small letters, digits and - between them, a letter first, such as blog",
+    COMPOSE_IMAGE: "name an image of the stack, or one by digest: repository@sha256: and 64 hexadecimal digits",
+    COMPOSE_TARGET: "name a service and its port, such as wordpress:80",
+    URL_PATH: "use a path that begins with /, such as /healthz",
     REGISTRY_ADDRESS: "use host or host:port, without https:// before it",
     CLASS_NAME: "use the full name of a class, such as org.example.Main",
 }

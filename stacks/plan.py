@@ -24,6 +24,7 @@ from components.plan.quorum import check_manager_count
 from components.plan.sizes import parse_size
 from components.services.haproxy import HEALTH_PORT
 from components.storage.volume import VolumeSpec
+from stacks.composed import Composed, balanced_ports, check_composed, encrypted, publications
 from stacks.errors import SettingsError
 from stacks.rented import (
     MOST_EXPLICIT_WORKERS,
@@ -56,17 +57,18 @@ class Plan:
     rules: tuple[Rule, ...]
     rented: RentedPlan | None
     warnings: tuple[str, ...]
+    composed: tuple[Composed, ...] = ()
 
 
-def make_plan(stack: str, settings: Settings) -> Plan:
-    """The plan of a stack; SettingsError in one line for what cannot work."""
+def make_plan(stack: str, settings: Settings, composed: tuple[Composed, ...] = ()) -> Plan:
+    """The plan of a stack; SettingsError in one line for what cannot work. `composed` are its Compose files, read."""
     try:
-        return _plan(stack, settings)
+        return _plan(stack, settings, composed)
     except PlanError as error:
         raise SettingsError(str(error)) from None
 
 
-def _plan(stack: str, settings: Settings) -> Plan:
+def _plan(stack: str, settings: Settings, composed: tuple[Composed, ...]) -> Plan:
     warnings = check_manager_count(settings.managers.count)
     addresses = _addresses(settings)
     rented = None if settings.cloud == "local" else plan_rented(settings, addresses)
@@ -75,9 +77,9 @@ def _plan(stack: str, settings: Settings) -> Plan:
         check_nodes_fit(addresses, _names(settings))
     specs = tuple(_specs(settings, rented))
     _check_nodes(settings, specs)
-    rules = _check_ports(settings, specs)
+    rules = _check_ports(settings, specs, composed)
     nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings)]
-    _check_services(settings, addresses, nodes)
+    _check_services(settings, addresses, nodes, composed)
     volumes = tuple(_volumes(settings, specs))
     if settings.cloud == "aws":
         check_devices({volume.name: volume.node for volume in volumes})
@@ -94,7 +96,9 @@ def _plan(stack: str, settings: Settings) -> Plan:
             *warnings,
             *(rented.warnings if rented else ()),
             *(spark_warnings(settings, spark, nodes) if spark else ()),
+            *(note for one in composed for note in one.notes),
         ),
+        composed=composed,
     )
 
 
@@ -189,7 +193,9 @@ def _check_nodes(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
             )
 
 
-def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> tuple[Rule, ...]:
+def _check_ports(
+    settings: Settings, specs: tuple[MachineSpec, ...], composed: tuple[Composed, ...]
+) -> tuple[Rule, ...]:
     """The port table, checked: ports on the nodes, and on the local cloud those on the user's computer too."""
     check_data_path_port(settings.swarm.data_path_port)
     published = published_ports(settings)
@@ -199,19 +205,24 @@ def _check_ports(settings: Settings, specs: tuple[MachineSpec, ...]) -> tuple[Ru
                 field=f"services.{name}.port", value=port, problem="HAProxy's own health port", fix="use another port"
             )
     balancer = settings.load_balancer
+    balanced = {**published, **balanced_ports(composed)}
     if settings.cloud != "local" and balancer.kind == "haproxy":
-        _check_statistics_port(balancer.statistics_port, published)
+        _check_statistics_port(balancer.statistics_port, balanced)
     table = port_table(
         data_path_port=settings.swarm.data_path_port,
         flocker=settings.storage.flocker_control,
-        publications=[Publication(service=name, port=port) for name, port in published.items()],
+        encrypted=encrypted(composed),
+        publications=[
+            *(Publication(service=name, port=port) for name, port in published.items()),
+            *publications(composed),
+        ],
         access=settings.ssh.access,
         statistics_port=balancer.statistics_port if balancer.kind == "haproxy" else None,
     )
     if settings.cloud == "local":
-        _check_host_ports(settings, specs, published)
+        _check_host_ports(settings, specs, published, balanced_ports(composed))
     else:
-        check_pool_targets(settings, len(published))
+        check_pool_targets(settings, len(balanced))
     return table
 
 
@@ -226,13 +237,19 @@ def _check_statistics_port(port: int, published: dict[str, int]) -> None:
         )
 
 
-def _check_host_ports(settings: Settings, specs: tuple[MachineSpec, ...], published: dict[str, int]) -> None:
+def _check_host_ports(
+    settings: Settings, specs: tuple[MachineSpec, ...], published: dict[str, int], composed: dict[str, int]
+) -> None:
     balancer = settings.load_balancer
     check_host_ports(
         [
             *(
                 HostPort(owner=f"services.{name}.port", port=port, address=balancer.address)
                 for name, port in published.items()
+            ),
+            *(
+                HostPort(owner=f"port of {name}", port=port, address=balancer.address)
+                for name, port in composed.items()
             ),
             HostPort(owner="load_balancer.statistics_port", port=balancer.statistics_port, address=balancer.address),
             *(
@@ -257,7 +274,9 @@ def published_ports(settings: Settings) -> dict[str, int]:
     return {name: service.port for name, service in candidates.items() if service is not None}
 
 
-def _check_services(settings: Settings, addresses: AddressPlan, nodes: list[PlanNode]) -> None:
+def _check_services(
+    settings: Settings, addresses: AddressPlan, nodes: list[PlanNode], composed: tuple[Composed, ...]
+) -> None:
     _check_publish_mode(settings)
     _check_images(settings)
     if web := settings.services.web:
@@ -275,6 +294,8 @@ def _check_services(settings: Settings, addresses: AddressPlan, nodes: list[Plan
     if spark := settings.services.spark:
         check_spark(settings, spark, nodes)
         _check_overlay(settings, addresses, "spark", spark.workers + len(spark.jobs) + 2)
+    overlay = next(addresses.swarm_pool.subnets(new_prefix=settings.network.overlay_prefix))
+    check_composed(settings, composed, nodes, overlay)
 
 
 def _check_publish_mode(settings: Settings) -> None:
@@ -314,6 +335,9 @@ def images_of_products(settings: Settings) -> dict[str, tuple[str, ...]]:
         products["services.wordpress"] = ("mariadb", "wordpress")
     if services.spark:
         products["services.spark"] = ("spark",)
+    for name, compose in settings.compose.items():
+        own = tuple(sorted({image for image in compose.images.values() if "@" not in image}))
+        products[f"compose.{name}"] = own
     if products and settings.network.publish_mode == "host":
         products["network.publish_mode host"] = ("haproxy",)
     return products

@@ -19,6 +19,7 @@ import yaml
 
 from components.clouds.local.labels import STACK_LABEL
 from components.plan.addresses import host_number
+from stacks.composed import balanced_ports, load_composed
 from stacks.errors import SettingsError
 from stacks.load import PROJECT_FOLDER, parse_settings, stack_file
 from stacks.plan import PROJECT, Plan, make_plan, published_ports
@@ -43,7 +44,7 @@ def main() -> int:
     stack: str = arguments.stack
     try:
         settings = stack_file_settings(stack)
-        plan = make_plan(stack, settings)
+        plan = make_plan(stack, settings, load_composed(settings, PROJECT_FOLDER))
         if settings.cloud == "local":
             check(connect(settings.local.docker_host), plan, settings)
         else:
@@ -157,6 +158,8 @@ def _ports(plan: Plan, settings: Settings) -> Iterator[tuple[str, str, int]]:
     balancer = settings.load_balancer
     for service, port in published_ports(settings).items():
         yield f"services.{service}.port", balancer.address, port
+    for route, port in balanced_ports(plan.composed).items():
+        yield f"port of {route}", balancer.address, port
     yield "load_balancer.statistics_port", balancer.address, balancer.statistics_port
     for spec in plan.specs:
         port = settings.ssh.first_port + host_number(spec.name)

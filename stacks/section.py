@@ -1,8 +1,8 @@
 """What all settings are made of: sections that refuse what they do not know, and the types of single values."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from components.plan.addresses import parse_network
 from components.plan.durations import shortest
@@ -40,6 +40,11 @@ def _duration(text: str) -> str:
     return shortest(text, field="")
 
 
+def _sealed(value: Any) -> Any:
+    """In the stack file itself the value is encrypted; the engine hands it over in plain."""
+    return value["secure"] if isinstance(value, dict) and set(value) == {"secure"} else value
+
+
 Cidr = Annotated[str, AfterValidator(_network)]
 AdminCidr = Annotated[str, AfterValidator(_admin_network)]
 Size = Annotated[str, AfterValidator(_size), Field(examples=["512m", "2g"])]
@@ -47,6 +52,19 @@ Duration = Annotated[str, AfterValidator(_duration), Field(examples=["10s", "216
 NodeName = Annotated[str, Field(pattern=patterns.NODE_NAME)]
 ImageReference = Annotated[str, Field(pattern=patterns.IMAGE_BY_DIGEST)]
 VolumeName = Annotated[str, Field(pattern=patterns.VOLUME_NAME)]
+SecretText = Annotated[
+    SecretStr,
+    BeforeValidator(_sealed),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {"secure": {"type": "string"}},
+            "required": ["secure"],
+            "additionalProperties": False,
+        }
+    ),
+]
+"""A value that the stack file has encrypted."""
 Labels = dict[str, str]
 
 

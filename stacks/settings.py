@@ -1,7 +1,7 @@
 """The vocabulary of a stack file: every setting with its type, bounds and default, checked offline before any resource
 exists. `python -m stacks.schema` renders it as the JSON schema that editors use."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from stacks.section import (
     NodeName,
     Port,
     Replicas,
+    SecretText,
     Section,
     Size,
     VolumeName,
@@ -217,6 +218,37 @@ class RegistrySettings(Section):
     )
 
 
+class ComposeSettings(Section):
+    """A Compose file (or a bundle, `.dab`) that is deployed as a stack of its own, and what the file does not say."""
+
+    file: str = Field(pattern=patterns.NOT_EMPTY, description="Relative to the project folder.")
+    images: dict[str, Annotated[str, Field(pattern=patterns.COMPOSE_IMAGE)]] = Field(
+        default_factory=dict,
+        description="Images as the file names them: which image of the stack they are, or which digest.",
+    )
+    volumes: dict[str, VolumeName] = Field(
+        default_factory=dict,
+        description="Volumes and paths as the file names them: which of `flotilla:volumes` they are.",
+    )
+    publish: dict[Annotated[str, Field(pattern=patterns.COMPOSE_TARGET)], Port] = Field(
+        default_factory=dict, description="Published ports by service and port (`wordpress: 80` as `wordpress:80`)."
+    )
+    health_paths: dict[str, Annotated[str, Field(pattern=patterns.URL_PATH)]] = Field(
+        default_factory=dict,
+        description="Services that speak HTTP, and the path that answers 200; ports of others are passed on as TCP.",
+    )
+    variables: dict[str, str] = Field(default_factory=dict, description="Values of `${NAME}` in the file.")
+    secrets: dict[str, SecretText] = Field(
+        default_factory=dict, description="Values of the file's external secrets, encrypted: `config set --secret`."
+    )
+    generated: list[str] = Field(default_factory=list, description="External secrets whose value is made here.")
+    configs: dict[str, str] = Field(
+        default_factory=dict, description="Files of the external configs, relative to the Compose file."
+    )
+    memory: Size = Field(default="512m", description="Memory limit of a service that the file gives none.")
+    cpus: float = Field(default=1.0, ge=0.001, le=256, description="CPU limit of a service that the file gives none.")
+
+
 class Settings(Section):
     """All settings of a stack. Each top-level field is a key `flotilla:<field>` of the stack file."""
 
@@ -235,6 +267,10 @@ class Settings(Section):
     volumes: dict[VolumeName, VolumeSettings] = Field(default_factory=dict)
     registry: RegistrySettings = Field(default_factory=RegistrySettings)
     services: ServiceSettings = Field(default_factory=ServiceSettings)
+    compose: dict[Annotated[str, Field(pattern=patterns.COMPOSE_NAME)], ComposeSettings] = Field(
+        default_factory=dict,
+        description="Compose files, each a stack of its own, by the name that its services begin with.",
+    )
     load_balancer: LoadBalancerSettings = Field(default_factory=LoadBalancerSettings)
     images: dict[str, ImageReference] = Field(
         default_factory=dict,

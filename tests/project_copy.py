@@ -17,6 +17,7 @@ PARTS = (
     "plugins",
     "hermetic",
     "bin",
+    "examples",
 )
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 HERMETIC = "bin/hermetic"

@@ -55,7 +55,7 @@ class Edge(Component):
                 healthcheck=Healthcheck(
                     test=("curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{haproxy.HEALTH_PORT}/healthz")
                 ),
-                networks={route.network or route.service: route.network_id for route in args.routes},
+                networks={route.network_key: route.network_id for route in args.routes},
                 configs={"configuration": FileContent(path=haproxy.CONFIGURATION_PATH, content=configuration)},
                 ports=tuple(
                     PublishedPort(target=route.published, published=route.published, mode="host")
@@ -76,7 +76,7 @@ def _frontend(route: Route) -> haproxy.Frontend:
         name=route.service,
         port=route.published,
         health_path=route.health_path,
-        backend=f"tasks.{route.service}",
+        backend=f"tasks.{route.backend_name}",
         backend_port=route.target,
         expected=route.replicas,
     )

@@ -12,7 +12,8 @@ _FEWEST_SLOTS = 16
 class Frontend:
     """A port to listen on, and the servers behind it: every address that Docker's DNS gives for the name `backend`, or
     those of `servers` (address by name) where they are known beforehand; each is checked by a request for
-    `health_path`. `expected` is how many there are now."""
+    `health_path`, or by a connection where that is empty: such a port carries any protocol. `expected` is how many
+    there are now."""
 
     name: str
     port: int
@@ -97,11 +98,17 @@ def _statistics(port: int) -> str:
     )
 
 
+_ANY_PROTOCOL = ("mode tcp", "option tcplog")
+_IDLE = "1h"
+"""How long a connection of any protocol may rest: clients of databases keep theirs open."""
+
+
 def _frontend(frontend: Frontend) -> str:
+    own = ("option forwardfor if-none",) if frontend.health_path else (*_ANY_PROTOCOL, f"timeout client {_IDLE}")
     return _section(
         f"frontend {frontend.name}",
         f"bind :{frontend.port}",
-        "option forwardfor if-none",
+        *own,
         f"default_backend {frontend.name}",
     )
 
@@ -110,9 +117,15 @@ def _backend(frontend: Frontend) -> str:
     return _section(
         f"backend {frontend.name}",
         "balance roundrobin",
-        f"option httpchk GET {frontend.health_path}",
+        *_check(frontend),
         *_servers(frontend),
     )
+
+
+def _check(frontend: Frontend) -> tuple[str, ...]:
+    if frontend.health_path:
+        return (f"option httpchk GET {frontend.health_path}",)
+    return ("mode tcp", f"timeout server {_IDLE}")
 
 
 def _servers(frontend: Frontend) -> Iterator[str]:

@@ -10,8 +10,8 @@ class Route:
     """A published port of a service.
 
     `published` is the port on every node and on the load balancer, `target` the port of the tasks; `network_id` is the
-    overlay where the service's name resolves to its tasks, and `network` its key, where several services share it;
-    `health_path` answers 200 when the product works.
+    overlay where the service's name resolves to its tasks; `health_path` answers 200 when the product works, and is
+    empty where a connection is all that can be tried: such a port is passed on as it is, HTTP or not.
     """
 
     service: str
@@ -20,4 +20,32 @@ class Route:
     replicas: int
     network_id: pulumi.Output[str]
     health_path: str
-    network: str | None = None
+
+    @property
+    def backend_name(self) -> str:
+        """The name that resolves to the tasks in the overlay."""
+        return self.service
+
+    @property
+    def network_key(self) -> str:
+        """A stable key of the overlay."""
+        return self.service
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedRoute(Route):
+    """A route among several of one service or one overlay: `service` names the route, `backend` the service, `network`
+    the overlay."""
+
+    backend: str
+    network: str
+
+    @property
+    def backend_name(self) -> str:
+        """The service's own name."""
+        return self.backend
+
+    @property
+    def network_key(self) -> str:
+        """The overlay's own name."""
+        return self.network

@@ -9,8 +9,9 @@ import pulumi
 from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.spark import daemon_heap, worker_memory
+from components.services.container import ContainerOptions
 from components.services.overlay import Overlay, OverlayArgs
-from components.services.route import Route
+from components.services.route import Route, SharedRoute
 from components.services.service import Healthcheck, PublishedPort, SwarmService, SwarmServiceArgs, UpdatePolicy
 from components.storage.volume import StoredVolume
 from components.swarm.cluster import Swarm
@@ -87,9 +88,8 @@ def _master(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
     return SwarmServiceArgs(
         name=MASTER,
         image="spark",
-        args=("spark-start", "master"),
-        # The container knows its own name at once; others learn it when the master is healthy.
-        hostname=MASTER,
+        # The container knows its own name at once (M82); others learn it when the master is healthy.
+        container=ContainerOptions(command=("spark-start", "master"), hostname=MASTER),
         replicas=1,
         memory=args.master_memory,
         cpus=1.0,
@@ -111,7 +111,7 @@ def _worker(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
     return SwarmServiceArgs(
         name=WORKER,
         image="spark",
-        args=("spark-start", "worker"),
+        container=ContainerOptions(command=("spark-start", "worker")),
         replicas=args.workers,
         memory=args.memory,
         cpus=float(args.cores),
@@ -137,7 +137,7 @@ def _history(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
     return SwarmServiceArgs(
         name=HISTORY,
         image="spark",
-        args=("spark-start", "history"),
+        container=ContainerOptions(command=("spark-start", "history")),
         replicas=1,
         memory=args.history_memory,
         cpus=1.0,
@@ -165,12 +165,13 @@ def _pages(args: SparkArgs, *, target: int, published: int) -> tuple[PublishedPo
 
 
 def _route(service: str, published: int, target: int, health_path: str, overlay: Overlay) -> Route:
-    return Route(
+    return SharedRoute(
         service=service,
         published=published,
         target=target,
         replicas=1,
         network_id=overlay.network_id,
         health_path=health_path,
+        backend=service,
         network=overlay.key,
     )

@@ -3,8 +3,9 @@ never follows its task (M59) and a block volume is attached to one machine at a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import pulumi_docker as docker
 
@@ -45,9 +46,9 @@ class StoredVolume:
     zone: str | None = None
     device: pulumi.Input[str] | None = None
 
-    def at(self, target: str) -> PinnedVolume:
+    def at(self, target: str, *, read_only: bool = False) -> PinnedVolume:
         """The volume mounted at `target` inside a service's containers."""
-        return PinnedVolume(volume=self, target=target)
+        return PinnedVolume(volume=self, target=target, read_only=read_only)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class PinnedVolume:
 
     volume: StoredVolume
     target: str
+    read_only: bool = False
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -66,7 +68,11 @@ class PinnedVolume:
     def mount(self) -> docker.ServiceTaskSpecContainerSpecMountArgs:
         """The mount in pulumi-docker's words."""
         return docker.ServiceTaskSpecContainerSpecMountArgs(
-            type="volume", source=self.volume.source, target=self.target, volume_options=self._options()
+            type="volume",
+            source=self.volume.source,
+            target=self.target,
+            read_only=self.read_only or None,
+            volume_options=self._options(),
         )
 
     def _options(self) -> docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs | None:
@@ -78,3 +84,54 @@ class PinnedVolume:
             driver_options={"type": "none", "o": "bind", "device": self.volume.device},
             no_copy=True,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """Something mounted at `target` that no plan of ours looks after: a folder of the node (`bind`), memory (`tmpfs`),
+    or a volume that Docker makes on each node where a task starts. `size`, in bytes, and `mode`, in octal, are of
+    memory."""
+
+    type: Literal["bind", "volume", "tmpfs"]
+    target: str
+    source: str = ""
+    read_only: bool = False
+    propagation: str = ""
+    no_copy: bool = False
+    driver_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    size: int | None = None
+    mode: int | None = None
+
+    def mount(self) -> docker.ServiceTaskSpecContainerSpecMountArgs:
+        """The mount in pulumi-docker's words."""
+        return docker.ServiceTaskSpecContainerSpecMountArgs(
+            type=self.type,
+            source=self.source or None,
+            target=self.target,
+            read_only=self.read_only or None,
+            bind_options=docker.ServiceTaskSpecContainerSpecMountBindOptionsArgs(propagation=self.propagation)
+            if self.propagation
+            else None,
+            volume_options=self._volume_options(),
+            tmpfs_options=self._memory_options(),
+        )
+
+    def _volume_options(self) -> docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs | None:
+        if not (self.no_copy or self.driver_options or self.labels):
+            return None
+        return docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs(
+            driver_name="local" if self.driver_options else None,
+            driver_options=dict(self.driver_options) or None,
+            labels=[
+                docker.ServiceTaskSpecContainerSpecMountVolumeOptionsLabelArgs(label=label, value=value)
+                for label, value in self.labels.items()
+            ]
+            or None,
+            no_copy=self.no_copy or None,
+        )
+
+    def _memory_options(self) -> docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs | None:
+        if self.size is None and self.mode is None:
+            return None
+        return docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs(size_bytes=self.size, mode=self.mode)

@@ -21,8 +21,9 @@ from pulumi.runtime.proto import resource_pb2
 
 from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
+from stacks.composed import load_composed
 from stacks.deploy import deploy
-from stacks.load import Inputs, parse_settings
+from stacks.load import PROJECT_FOLDER, Inputs, parse_settings
 from tests.graph import computed_aws, computed_openstack
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -136,6 +137,7 @@ def fake_inputs(settings: dict[str, Any]) -> Inputs:
         ssh_public_key=PUBLIC_KEY,
         identity_file="/project/.flotilla/id_ed25519",
         job_sources={"mine.py": "print(1)\n"},
+        composed=load_composed(parsed, PROJECT_FOLDER),
     )
     if parsed.cloud != "local":
         return replace(inputs, service_images=images)

@@ -33,6 +33,8 @@ NODES = {
     "book-lab": (3, 6),
     "hundred-workers": (3, 100),
     "worker-pool": (3, 0),
+    "compose-blog": (1, 2),
+    "compose-metrics": (1, 1),
 }
 """Managers and workers that are machines of the plan."""
 

@@ -51,12 +51,25 @@ SPARK: dict[str, Any] = {
         },
     }
 }
+COMPOSE: dict[str, Any] = {
+    "volumes": {"blog": {"node": "worker-1"}},
+    "compose": {
+        "blog": {
+            "file": "examples/compose/blog.yaml",
+            "images": {"mysql:5.6": "mariadb", "wordpress:latest": "wordpress"},
+            "volumes": {"data": "blog"},
+            "health_paths": {"wordpress": "/wp-login.php"},
+            "generated": ["db_password", "root_password", "admin_password", "salt"],
+        }
+    },
+}
 STACKS: dict[str, dict[str, Any]] = {
     **{f"{cloud} {size}": {**base, **settings} for cloud, base in CLOUDS.items() for size, settings in SIZES.items()},
     "local mesh": MESH,
     "local bare": BARE,
     "local spark": SPARK,
     "local spark mesh": {**SPARK, **MESH},
+    **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},

@@ -101,8 +101,8 @@ class LoadBalancer(Component):
             preserve_client_ip="true",
             health_check=aws.lb.TargetGroupHealthCheckArgs(
                 enabled=True,
-                protocol="HTTP",
-                path=route.health_path,
+                protocol="HTTP" if route.health_path else "TCP",
+                path=route.health_path or None,
                 port="traffic-port",
                 interval=10,
                 timeout=6,
