@@ -134,7 +134,7 @@ def encrypted(composed: Sequence[Composed]) -> bool:
 def product_networks(settings: Settings) -> tuple[str, ...]:
     """Names of the products' own overlays, which a Compose file may join."""
     services = settings.services
-    present = {"web": services.web, "wordpress": services.wordpress}
+    present = {"web": services.web, "wordpress": services.wordpress, "spark": services.spark}
     return tuple(name for name, service in present.items() if service is not None)
 
 

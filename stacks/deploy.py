@@ -65,6 +65,7 @@ def _declare(inputs: Inputs) -> None:
     if spark := settings.services.spark:
         made = Spark("spark", _spark(settings, spark, swarm, cloud, volumes))
         routes.extend(made.routes)
+        networks[made.overlay.key] = made.overlay.network_id
         jobs = {
             name: SparkJob(name, _spark_job(inputs, spark, name, made, cluster, swarm, cloud, volumes))
             for name in spark.jobs

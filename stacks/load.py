@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
+from images.recipe import SERVICES
 from stacks.composed import Composed, check_image_names, load_composed
 from stacks.errors import SettingsError, describe
 from stacks.plan import built_images
@@ -85,14 +86,13 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
         job_sources=_job_sources(folder, settings),
         composed=load_composed(settings, folder),
     )
+    check_image_names(inputs.composed, (*SERVICES, *settings.images))
     if settings.cloud == "local":
         host = _read(folder, "host.json", _Host)
-        images = _images(stack, folder, settings, host)
-        check_image_names(inputs.composed, (*images.services, *settings.images))
-        return replace(inputs, images=images, capabilities=host.capabilities)
+        return replace(inputs, images=_images(stack, folder, settings, host), capabilities=host.capabilities)
     return replace(
         inputs,
-        service_images=_pushed_images(stack, folder, settings, inputs.composed, preview=pulumi.runtime.is_dry_run()),
+        service_images=_pushed_images(stack, folder, settings, preview=pulumi.runtime.is_dry_run()),
         registry_authority=_authority(folder, settings),
     )
 
@@ -177,9 +177,7 @@ def _built_set(stack: str, folder: Path, settings: Settings) -> _BuiltSet:
     )
 
 
-def _pushed_images(
-    stack: str, folder: Path, settings: Settings, composed: tuple[Composed, ...], *, preview: bool
-) -> dict[str, Image]:
+def _pushed_images(stack: str, folder: Path, settings: Settings, *, preview: bool) -> dict[str, Image]:
     """The built images as the registry of the settings has them.
 
     A preview before anything was built does not know their digests, and says so; an update needs them.
@@ -189,7 +187,6 @@ def _pushed_images(
     if names and not (preview and not (folder / WORK_FOLDER / "images.json").exists()):
         built = _built_set(stack, folder, settings)
         digests = {name: image.digest for name, image in built.services.items()}
-        check_image_names(composed, (*digests, *settings.images))
     architecture = settings.aws.image.architecture if settings.cloud == "aws" else "amd64"
     return {
         name: Image(repository=name, digest=digests.get(name), architecture=architecture)

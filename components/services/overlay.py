@@ -52,7 +52,7 @@ class Overlay(Component):
                 provider=args.cluster.provider,
                 deleted_with=args.cluster.resource,
                 # The swarm adds the network's own number to the options, and the difference would replace it.
-                ignore_changes=["options"] if args.encrypted or args.mtu is not None else None,
+                ignore_changes=["options"] if options else None,
             ),
         )
         self.publish(network_id=network.id, network_name=network.name, key=args.name)

@@ -690,7 +690,8 @@ def prepare_directory(path: str, notes: list[str]) -> None:
     """An empty directory that nobody can write to as long as nothing is mounted on it: what a service writes while its
     volume is missing would be lost below the next mount."""
     if not Path(path).exists():
-        Path(path).mkdir(0o755, parents=True)
+        Path(path).parent.mkdir(0o700, parents=True, exist_ok=True)
+        Path(path).mkdir(0o755)
     if run("chattr", "+i", path).status:
         notes.append(f"{path} cannot be made immutable here: while it is not mounted, it can be written to")
 
@@ -746,8 +747,10 @@ def grow(volume: Volume, disk: Disk, system: FileSystem) -> None:
 
 
 def tidy(volume: Volume, system: FileSystem) -> None:
-    """A new file system is empty: databases refuse to start in a directory with something in it."""
+    """A new file system is open to whatever user a service runs as, as Flocker's were, and empty: databases refuse to
+    start in a directory with something in it. What leads to it is root's alone."""
     if system.uuid == volume.own_uuid and [one.name for one in volume.folder.iterdir()] == ["lost+found"]:
+        volume.folder.chmod(0o777)
         with suppress(OSError):
             (volume.folder / "lost+found").rmdir()
 

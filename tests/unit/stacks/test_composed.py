@@ -118,8 +118,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(pulumi, "get_project", lambda: "flotilla")
     work = tmp_path / ".flotilla"
     work.mkdir()
-    built = {"machine": "m:1", "registry": "r:1", "haproxy": "h:1", "services": {"nginx": {"digest": DIGEST}}}
-    (work / "images.json").write_text(json.dumps(built))
+    services = {name: {"digest": DIGEST} for name in ("haproxy", "mariadb", "nginx", "wordpress")}
+    built = {"machine": "m:1", "registry": "r:1", "haproxy": "h:1", "services": services}
+    (work / "images.json").write_text(json.dumps({"sets": {"own": built}}))
     (work / "host.json").write_text(json.dumps({"capabilities": [], "architecture": "amd64"}))
     (work / "id_ed25519.pub").write_text(KEY)
     (tmp_path / "blog.yaml").write_text(service("secrets: [s]", "secrets: {s: {external: true}}"))
@@ -161,5 +162,6 @@ def test_an_image_that_the_stack_has_not_is_refused(project: Path, monkeypatch: 
     with pytest.raises(SettingsError) as refused:
         load("dev", project)
     assert str(refused.value) == (
-        "compose.blog.images.i is 'mysql': the stack has no such image; use one of nginx, or one by digest"
+        "compose.blog.images.i is 'mysql': the stack has no such image; use one of haproxy, mariadb, nginx, "
+        "spark, wordpress, or one by digest"
     )

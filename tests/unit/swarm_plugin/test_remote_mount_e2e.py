@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -64,6 +65,8 @@ def test_a_blank_disk_is_formatted_once_and_a_second_run_changes_nothing(here: L
     assert mounted(here).startswith(disk.node)
     assert {"nodev", "nosuid"} <= set(mounted(here).split()[1].split(","))
     assert list((here.root / "data").iterdir()) == []
+    # Whoever a service runs as may write to it, and nobody else gets there.
+    assert stat.S_IMODE((here.root / "data").stat().st_mode) == 0o777
     (here.root / "data" / "kept").write_text("x")
     before = (here.lines(), (here.folder / "fstab").stat().st_mtime_ns)
     assert here.mount(disk) == {**told, "formatted": False}
