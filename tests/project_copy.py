@@ -16,6 +16,7 @@ PARTS = (
     "components",
     "plugins",
     "hermetic",
+    "images",
     "bin",
     "examples",
 )
