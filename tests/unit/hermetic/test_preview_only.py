@@ -273,7 +273,7 @@ def test_the_platform_is_previewed_without_account_plugin_and_daemon(stack: Stac
     work = stack.folder / "work"
     for part in ("Pulumi.yaml", "__main__.py"):
         shutil.copy2(ROOT / part, work / part)
-    for part in ("stacks", "components", "plugins"):
+    for part in ("stacks", "components", "plugins", "images"):
         shutil.copytree(ROOT / part, work / part, ignore=shutil.ignore_patterns("__pycache__"))
     (work / ".venv").symlink_to(ROOT / ".venv")
     (work / "key.pub").write_text(KEY)
