@@ -9,7 +9,7 @@ from components.machine import EnginePackage, EngineSettings, MachineSpec
 from components.naming import MANAGER, WORKER, Role, node_names, parse_node_name, stack_prefix
 from components.plan.addresses import AddressPlan, check_nodes_fit, check_overlay_capacity, host_number, plan_addresses
 from components.plan.errors import PlanError
-from components.plan.machine_types import EC2_TYPES, MachineType
+from components.plan.machine_types import MachineType
 from components.plan.placement import Demand, PlanNode, check_local_volume, check_memory, check_placement
 from components.plan.ports import (
     SSH,
@@ -78,7 +78,7 @@ def _plan(stack: str, settings: Settings, composed: tuple[Composed, ...]) -> Pla
     specs = tuple(_specs(settings, rented))
     _check_nodes(settings, specs)
     rules = _check_ports(settings, specs, composed)
-    nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings)]
+    nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings, rented)]
     _check_services(settings, addresses, nodes, composed)
     volumes = tuple(_volumes(settings, specs))
     if settings.cloud == "aws":
@@ -349,18 +349,19 @@ def built_images(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(names - set(settings.images)))
 
 
-def _pool_nodes(settings: Settings) -> list[PlanNode]:
+def _pool_nodes(settings: Settings, rented: RentedPlan | None) -> list[PlanNode]:
     """A pool's machines as far as they are known: all alike, with names that no constraint can say."""
     workers = settings.workers
-    if not workers.pool:
+    if rented is None or not workers.pool:
         return []
-    kind = EC2_TYPES.get(workers.type or "t3.medium")
+    kind = rented.types[WORKER]
     return [
         PlanNode(
             name=f"pool-{number}",
             role=WORKER,
-            cpus=workers.cpus or (kind.cpus if kind else 1),
-            memory_bytes=kind.memory_bytes if kind else parse_size(workers.memory or "1g", field="workers.memory"),
+            labels=workers.labels,
+            cpus=kind.cpus,
+            memory_bytes=kind.memory_bytes,
         )
         for number in range(workers.count)
     ]

@@ -11,6 +11,7 @@ import pulumi
 from pulumi.output import UNKNOWN
 
 from components.machine import EngineSettings, Machine, MachineSpec
+from components.naming import WORKER
 from components.plan.ports import Access, Rule
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ class RentedCloudArgs:
     images: ImageSource
     registry_authorities: Mapping[str, str]
     protect: bool
+
+    @property
+    def members(self) -> tuple[MachineSpec, ...]:
+        """The nodes behind a managed load balancer: the first workers, managers where nobody else is."""
+        workers = tuple(spec for spec in self.specs if spec.role == WORKER)
+        return (workers or self.specs)[:MOST_MEMBERS]
 
 
 class Cloud(Protocol):

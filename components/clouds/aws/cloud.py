@@ -19,7 +19,7 @@ from components.clouds.aws.pool import WorkerPool, WorkerPoolArgs, manager_files
 from components.clouds.aws.session import SESSION_PACKAGES, session_commands, session_proxy_command
 from components.clouds.aws.volume import Volume, VolumeArgs
 from components.clouds.bootstrap import balancer_user_data, node_user_data
-from components.clouds.cloud import MOST_MEMBERS, ImageSource, MachineKind, RentedCloudArgs
+from components.clouds.cloud import ImageSource, MachineKind, RentedCloudArgs
 from components.component import Component
 from components.machine import Machine, MachineSpec, SshEndpoint
 from components.naming import MANAGER, WORKER, physical_name
@@ -380,16 +380,15 @@ class AwsCloud(Component):
 
     def _managed(self, routes: tuple[Route, ...]) -> Mapping[str, pulumi.Input[str]]:
         rented = self._args.rented
-        workers = [spec for spec in rented.specs if spec.role == WORKER]
-        # Managers are members only where nobody else is.
-        members = workers or ([] if self._group_name is not None else rented.specs)
+        # The machines of a pool come and go by themselves: their group is what is behind the balancer.
+        members = () if self._group_name is not None else rented.members
         balancer = LoadBalancer(
             self.child_name(_LOAD_BALANCER),
             LoadBalancerArgs(
                 prefix=rented.prefix,
                 vpc_id=self._network.vpc.id,
                 subnet_ids=tuple(self._network.public_subnets[zone] for zone in sorted(self._args.zones)),
-                members={spec.name: self._instances[spec.name].machine.id for spec in members[:MOST_MEMBERS]},
+                members={spec.name: self._instances[spec.name].machine.id for spec in members},
                 group_name=self._group_name,
                 routes=routes,
                 protect=rented.protect,

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_openstack as openstack
 
 from components.clouds.bootstrap import balancer_user_data, node_user_data
-from components.clouds.cloud import MOST_MEMBERS, ImageSource, MachineKind, RentedCloudArgs
+from components.clouds.cloud import ImageSource, MachineKind, RentedCloudArgs
 from components.clouds.openstack.firewall import Firewall, FirewallArgs
 from components.clouds.openstack.instance import BootVolume, Instance, InstanceArgs
 from components.clouds.openstack.load_balancer import LoadBalancer, LoadBalancerArgs, url
@@ -20,7 +20,7 @@ from components.clouds.openstack.user_data import fitting
 from components.clouds.openstack.volume import Volume, VolumeArgs
 from components.component import Component
 from components.machine import Machine, MachineSpec, SshEndpoint
-from components.naming import MANAGER, WORKER, parse_node_name, physical_name
+from components.naming import MANAGER, parse_node_name, physical_name
 from components.plan.errors import PlanError
 from components.plan.ports import SSH
 from components.services.route import Route
@@ -295,8 +295,6 @@ class OpenstackCloud(Component):
 
     def _octavia(self, routes: tuple[Route, ...]) -> Mapping[str, pulumi.Input[str]]:
         args, rented = self._args, self._args.rented
-        workers = [spec for spec in rented.specs if spec.role == WORKER]
-        members = (workers or rented.specs)[:MOST_MEMBERS]
         balancer = LoadBalancer(
             self.child_name(_LOAD_BALANCER),
             LoadBalancerArgs(
@@ -304,7 +302,7 @@ class OpenstackCloud(Component):
                 address=rented.addresses[_LOAD_BALANCER],
                 subnet_id=self._network.subnet_id,
                 external_network=args.external_network,
-                members={spec.name: self._instances[spec.name] for spec in members},
+                members={spec.name: self._instances[spec.name] for spec in rented.members},
                 routes=routes,
                 provider=self._api,
             ),
