@@ -217,13 +217,15 @@ def _outcome(job: SparkJob) -> dict[str, pulumi.Output[int] | pulumi.Output[Sequ
 
 def _node(machine: Machine, cluster: SwarmCluster) -> dict[str, pulumi.Input[str] | pulumi.Input[int] | None]:
     """What `make status` and `make ssh` need to know of a machine."""
-    # A host key that no cloud knew beforehand is the one that was recorded at first contact.
-    recorded = cluster.connections[machine.spec.name].apply(lambda connection: connection.host_key)
+    host_key = machine.endpoint.host_key
+    if host_key is None:
+        # That which no cloud knew beforehand was recorded at first contact.
+        host_key = cluster.connections[machine.spec.name].apply(lambda connection: connection.host_key)
     return {
         "role": machine.spec.role,
         "address": machine.endpoint.address,
         "port": machine.endpoint.port,
         "user": machine.endpoint.user,
-        "host_key": machine.endpoint.host_key or recorded,
+        "host_key": host_key,
         "private_address": machine.private_address,
     }

@@ -15,7 +15,6 @@ from components.clouds.aws.identity import Identity, IdentityArgs
 from components.clouds.aws.instance import Instance, InstanceArgs
 from components.clouds.aws.load_balancer import LoadBalancer, LoadBalancerArgs, url
 from components.clouds.aws.network import Nat, Network, NetworkArgs
-from components.clouds.aws.pool import WorkerPool, WorkerPoolArgs, manager_files, manager_statements
 from components.clouds.aws.session import SESSION_PACKAGES, session_commands, session_proxy_command
 from components.clouds.aws.volume import Volume, VolumeArgs
 from components.clouds.bootstrap import balancer_user_data, node_user_data
@@ -201,6 +200,8 @@ class AwsCloud(Component):
         return self._profiles[key]
 
     def _identity(self, key: str, *, agent: bool, session: bool) -> pulumi.Output[str]:
+        from components.clouds.aws.pool import manager_statements  # noqa: PLC0415  as in `pool`
+
         args = self._args
         identity = Identity(
             self.child_name("identity", key),
@@ -233,6 +234,8 @@ class AwsCloud(Component):
         packages, commands = self._session()
         files: Mapping[str, str] = {}
         if spec.role == MANAGER and args.pool is not None:
+            from components.clouds.aws.pool import manager_files  # noqa: PLC0415  as in `pool`
+
             agent = manager_files(args.region, args.rented.prefix)
             packages, files, commands = (*packages, *agent.packages), agent.files, (*commands, *agent.commands)
         return node_user_data(args.rented, spec.name, packages=packages, files=files, commands=commands)
@@ -349,6 +352,9 @@ class AwsCloud(Component):
         args = self._args
         if args.pool is None:
             return None
+        # The SDK's part for autoscaling takes a sixth of a second: only stacks with a pool pay for it.
+        from components.clouds.aws.pool import WorkerPool, WorkerPoolArgs  # noqa: PLC0415
+
         workers = WorkerPool(
             self.child_name("pool"),
             WorkerPoolArgs(
