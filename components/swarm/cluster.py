@@ -68,14 +68,13 @@ class SwarmCluster(Component):
     """Hosts (machines that answer), the cluster, its nodes and a docker.Provider for what runs on it."""
 
     token = "flotilla:swarm:SwarmCluster"
-    declares = ("resource", "cluster_id", "endpoint", "readiness", "provider", "connections")
+    declares = ("resource", "cluster_id", "endpoint", "readiness", "provider")
 
     resource: swarm.Cluster
     cluster_id: pulumi.Output[str]
     endpoint: pulumi.Output[str]
     readiness: pulumi.Resource
     provider: docker.Provider
-    connections: dict[str, pulumi.Output[swarm.Connection]]
 
     def __init__(self, name: str, args: SwarmClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
@@ -87,6 +86,8 @@ class SwarmCluster(Component):
             opts=self.child(),
         )
         hosts = {machine.spec.name: self._host(machine) for machine in args.machines}
+        # Of every machine, for what else is done on it; not registered as an output, which a thousand of them would be.
+        self.connections = {name: host.connection for name, host in hosts.items()}
         self._connections = [hosts[machine.spec.name].connection for machine in args.managers]
         cluster = self._cluster(hosts)
         nodes = [self._node(machine, hosts[machine.spec.name], cluster) for machine in args.machines]
@@ -112,7 +113,6 @@ class SwarmCluster(Component):
             endpoint=cluster.endpoint,
             readiness=readiness,
             provider=provider,
-            connections={name: host.connection for name, host in hosts.items()},
         )
 
     @property
