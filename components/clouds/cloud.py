@@ -3,6 +3,7 @@ everything in the swarm goes away with."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -11,7 +12,7 @@ import pulumi
 from pulumi.output import UNKNOWN
 
 from components.machine import EngineSettings, Machine, MachineSpec
-from components.naming import WORKER
+from components.naming import WORKER, physical_name
 from components.plan.ports import Access, Rule
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class ImageSource:
 MOST_MEMBERS = 16
 """Nodes that a managed load balancer sends requests to: any node reaches every task, and each member costs quota."""
 
+_LONGEST_KEY_PAIR_NAME = 255
+
 BalancerKind = Literal["haproxy", "managed", "none"]
 MachineKind = Literal["manager", "worker", "bastion", "balancer"]
 
@@ -92,6 +95,17 @@ class RentedCloudArgs:
     images: ImageSource
     registry_authorities: Mapping[str, str]
     protect: bool
+
+    @property
+    def key_pair(self) -> str:
+        """The public key without its comment, which is no part of it."""
+        return " ".join(self.ssh_public_key.split()[:2])
+
+    @property
+    def key_pair_name(self) -> str:
+        """The name of the key pair: with a hash of the key in it, so that another key is another pair."""
+        digest = hashlib.sha256(self.key_pair.encode()).hexdigest()[:8]
+        return physical_name(self.prefix, digest, limit=_LONGEST_KEY_PAIR_NAME)
 
     @property
     def members(self) -> tuple[MachineSpec, ...]:

@@ -49,3 +49,8 @@ class SharedRoute(Route):
     def network_key(self) -> str:
         """The overlay's own name."""
         return self.network
+
+
+def url(address: pulumi.Input[str], port: int) -> pulumi.Output[str]:
+    """`http://198.51.100.7:8080/`."""
+    return pulumi.Output.concat("http://", address, ":", str(port), "/")

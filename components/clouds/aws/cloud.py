@@ -1,7 +1,6 @@
 """The cloud on Amazon EC2: a VPC over one to three zones, machines with addresses that outlive them, EBS volumes, and a
 network load balancer or a machine with HAProxy in front."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +12,7 @@ from components.clouds.aws.bounds import Pool
 from components.clouds.aws.firewall import Firewall, FirewallArgs
 from components.clouds.aws.identity import Identity, IdentityArgs
 from components.clouds.aws.instance import Instance, InstanceArgs
-from components.clouds.aws.load_balancer import LoadBalancer, LoadBalancerArgs, url
+from components.clouds.aws.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.clouds.aws.network import Nat, Network, NetworkArgs
 from components.clouds.aws.session import SESSION_PACKAGES, session_commands, session_proxy_command
 from components.clouds.aws.volume import Volume, VolumeArgs
@@ -25,7 +24,7 @@ from components.naming import MANAGER, WORKER, physical_name
 from components.plan.addresses import ZoneSubnets
 from components.plan.errors import PlanError
 from components.plan.ports import SSH
-from components.services.route import Route
+from components.services.route import Route, url
 from components.storage.volume import StoredVolume, VolumeSpec
 from components.swarm.cluster import SwarmCluster
 from components.swarm.jump import JumpHost, JumpHostArgs
@@ -169,12 +168,10 @@ class AwsCloud(Component):
         """A key pair cannot be changed. The key is in its name, so that another one is there before the old one goes:
         one that had to go first would take the machines that name it along."""
         rented = self._args.rented
-        key = " ".join(rented.ssh_public_key.split()[:2])
-        digest = hashlib.sha256(key.encode()).hexdigest()[:8]
         pair = aws.ec2.KeyPair(
             self.child_name("key"),
-            key_name=physical_name(rented.prefix, digest, limit=_LONGEST_NAME),
-            public_key=key,
+            key_name=rented.key_pair_name,
+            public_key=rented.key_pair,
             opts=self.child(provider=self._api, delete_before_replace=False),
         )
         return pair.key_name

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.clouds.aws.names import balancer_name
 from components.component import Component
-from components.services.route import Route
+from components.services.route import Route, url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +111,3 @@ class LoadBalancer(Component):
             ),
             opts=self.child(provider=args.provider, delete_before_replace=False),
         )
-
-
-def url(address: pulumi.Input[str], port: int) -> pulumi.Output[str]:
-    """`http://198.51.100.7:8080/`."""
-    return pulumi.Output.concat("http://", address, ":", str(port), "/")

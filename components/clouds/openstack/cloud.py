@@ -1,7 +1,6 @@
 """The cloud on OpenStack: network, security groups, machines whose addresses outlive them, volumes, and Octavia or a
 machine with HAProxy in front."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -14,7 +13,7 @@ from components.clouds.bootstrap import balancer_user_data, node_user_data
 from components.clouds.cloud import ImageSource, MachineKind, RentedCloudArgs
 from components.clouds.openstack.firewall import Firewall, FirewallArgs
 from components.clouds.openstack.instance import BootVolume, Instance, InstanceArgs
-from components.clouds.openstack.load_balancer import LoadBalancer, LoadBalancerArgs, url
+from components.clouds.openstack.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.clouds.openstack.network import Network, NetworkArgs, own_addresses
 from components.clouds.openstack.user_data import fitting
 from components.clouds.openstack.volume import Volume, VolumeArgs
@@ -23,7 +22,7 @@ from components.machine import Machine, MachineSpec, SshEndpoint
 from components.naming import MANAGER, parse_node_name, physical_name
 from components.plan.errors import PlanError
 from components.plan.ports import SSH
-from components.services.route import Route
+from components.services.route import Route, url
 from components.storage.profiles import Profile
 from components.storage.volume import StoredVolume, VolumeSpec
 from components.swarm.cluster import SwarmCluster
@@ -135,12 +134,10 @@ class OpenstackCloud(Component):
         """A key pair cannot be changed. The key is in its name, so that another one is there before the old one goes:
         one that had to go first would take the machines that name it along."""
         rented = self._args.rented
-        key = " ".join(rented.ssh_public_key.split()[:2])
-        digest = hashlib.sha256(key.encode()).hexdigest()[:8]
         pair = openstack.compute.Keypair(
             self.child_name("key"),
-            name=physical_name(rented.prefix, digest, limit=_LONGEST_NAME),
-            public_key=key,
+            name=rented.key_pair_name,
+            public_key=rented.key_pair,
             opts=self.child(provider=self._api, delete_before_replace=False),
         )
         return pair.name

@@ -9,7 +9,7 @@ import pulumi_openstack as openstack
 
 from components.clouds.openstack.instance import Instance
 from components.component import Component
-from components.services.route import Route
+from components.services.route import Route, url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +117,3 @@ class LoadBalancer(Component):
             subnet_id=self._args.subnet_id,
             opts=self.child(provider=self._args.provider),
         )
-
-
-def url(address: pulumi.Input[str], port: int) -> pulumi.Output[str]:
-    """`http://198.51.100.7:8080/`."""
-    return pulumi.Output.concat("http://", address, ":", str(port), "/")
