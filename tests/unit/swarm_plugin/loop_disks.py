@@ -131,11 +131,15 @@ class LoopMachine:
             "sh",
             "-e",
             "-c",
-            f"{command}\necho done; exec cat",
+            f"{command}\nexec cat",
         ]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
+        assert process.stdin is not None
         assert process.stdout is not None
+        # cat itself says it back: as long as it is the shell, who asks for its name is told `sh`.
+        process.stdin.write("done\n")
+        process.stdin.flush()
         assert process.stdout.readline() == "done\n"
         return process
 
