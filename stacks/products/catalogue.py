@@ -1,6 +1,7 @@
 """All products, in the order in which they are deployed."""
 
 from stacks.products.product import Product
+from stacks.products.registry.plan import RegistryProduct
 from stacks.products.spark.plan import SparkProduct
 from stacks.products.web.plan import WebProduct
 from stacks.products.wordpress.plan import WordPressProduct
@@ -10,6 +11,7 @@ PRODUCTS: tuple[Product, ...] = (
     WebProduct(),
     WordPressProduct(),
     SparkProduct(),
+    RegistryProduct(),
 )
 
 

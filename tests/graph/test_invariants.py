@@ -51,6 +51,9 @@ SPARK: dict[str, Any] = {
         },
     }
 }
+REGISTRY: dict[str, Any] = {
+    "services": {"web": {}, "wordpress": None, "registry": {"names": ["registry.example.org", "203.0.113.9"]}}
+}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -69,6 +72,8 @@ STACKS: dict[str, dict[str, Any]] = {
     "local bare": BARE,
     "local spark": SPARK,
     "local spark mesh": {**SPARK, **MESH},
+    **{f"{cloud} registry": {**base, **REGISTRY} for cloud, base in CLOUDS.items()},
+    "local registry mesh": {**REGISTRY, **MESH},
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
