@@ -166,10 +166,10 @@ def test_every_node_pulls_it_by_one_name_and_none_without_the_password(platform:
 
 def test_a_service_of_that_image_runs_on_every_node(platform: Platform) -> None:
     """The manager's login goes along: `--with-registry-auth` (M62)."""
-    command = f"docker service create --detach --name app --mode global --with-registry-auth {IMAGE} sleep infinity"
+    options = "--detach --name app --mode global --no-healthcheck --with-registry-auth"
     for node in NODES[1:]:
         platform.on(node, f"docker logout {ADDRESS}")
-    platform.on("manager-1", command)
+    platform.on("manager-1", f"docker service create {options} {IMAGE} sleep infinity")
     try:
         wait_for("a task on every node", lambda: len(tasks(platform, "app", "Running")) == len(NODES), 120)
     finally:
