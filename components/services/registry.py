@@ -38,10 +38,11 @@ _USER = "5000"
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryArgs:
-    """`user` logs in; `names` are host names and addresses that clients call the registry by, beside 127.0.0.1 and the
+    """`user` logs in, with another password for another `rotation`; `names` are host names and addresses that clients call the registry by, beside 127.0.0.1 and the
     service's own name; `memory` is a limit in bytes; `volume` holds the images."""
 
     user: str
+    rotation: str
     names: tuple[str, ...]
     port: int
     memory: int
@@ -74,7 +75,7 @@ class Registry(Component):
             dns_names=hosts,
             provider=tls.Provider(self.child_name("tls"), opts=self.child()),
         )
-        password = self._password("password")
+        password = self._password("password", rotation=args.rotation)
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name=REGISTRY, cluster=args.cluster), self.child())
         service = SwarmService(
             self.child_name("server"), self._server(args, overlay, certificate, password), self.child()
@@ -96,9 +97,13 @@ class Registry(Component):
             password=password,
         )
 
-    def _password(self, key: str) -> pulumi.Output[str]:
+    def _password(self, key: str, *, rotation: str = "") -> pulumi.Output[str]:
         password = random.RandomPassword(
-            self.child_name(key), length=_PASSWORD_LENGTH, special=False, opts=self.child(provider=self._random)
+            self.child_name(key),
+            length=_PASSWORD_LENGTH,
+            special=False,
+            keepers={"rotation": rotation} if rotation else None,
+            opts=self.child(provider=self._random),
         )
         return password.result
 

@@ -251,6 +251,16 @@ def test_the_password_is_nowhere_but_in_secrets_and_the_log_tells_of_no_check(pl
     assert "TLS handshake error" not in told[1]
 
 
+def test_another_word_in_the_settings_is_another_password(platform: Platform) -> None:
+    old = outputs(platform)
+    platform.write(registry={"rotation": "summer"})
+    platform.make("up")
+    new = outputs(platform)
+    assert new["registry_password"] != old["registry_password"]
+    wait_for("the catalogue", lambda: catalogue(new) == {"repositories": ["team/app"]}, 60)
+    assert ask(new, "/v2/_catalog", password=old["registry_password"])[0] == 401
+
+
 def test_down_leaves_nothing(platform: Platform) -> None:
     platform.make("down")
     assert leftovers() == []

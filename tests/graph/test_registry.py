@@ -63,6 +63,10 @@ def test_another_name_is_another_certificate_of_the_same_authority() -> None:
     assert changed(graph(), graph({"names": NAMES})) == ["registry-request"]
 
 
+def test_another_word_is_another_password_and_nothing_else() -> None:
+    assert changed(graph(), graph({"rotation": "2"})) == ["registry-password"]
+
+
 def test_a_worker_more_leaves_the_registry_alone() -> None:
     """No node's address is in the certificate: every node calls the registry 127.0.0.1."""
     few, many = graph(workers={"count": 2}), graph(workers={"count": 3})

@@ -14,6 +14,7 @@ def deploy_registry(platform: Platform) -> Deployed:
         "registry",
         RegistryArgs(
             user=registry.user,
+            rotation=registry.rotation,
             names=(*registry.names, *_balancer(platform)),
             port=registry.port,
             memory=registry_memory(registry),

@@ -16,6 +16,9 @@ class UserRegistrySettings(Section):
     user: str = Field(
         default="flotilla", pattern=patterns.REGISTRY_USER, description="Who logs in; the password is generated."
     )
+    rotation: str = Field(
+        default="1", pattern=patterns.NOT_EMPTY, description="Another word here makes another password."
+    )
     names: list[Annotated[str, Field(pattern=patterns.HOST)]] = Field(
         default_factory=list,
         description="Host names and IPv4 addresses that clients outside of the swarm call it by: its certificate is "
