@@ -38,8 +38,9 @@ _USER = "5000"
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryArgs:
-    """`user` logs in, with another password for another `rotation`; `names` are host names and addresses that clients call the registry by, beside 127.0.0.1 and the
-    service's own name; `memory` is a limit in bytes; `volume` holds the images."""
+    """`user` logs in, with another password for another `rotation`; `names` are host names and addresses that clients
+    call the registry by, beside 127.0.0.1 and the service's own name; `memory` is a limit in bytes; `volume` holds the
+    images."""
 
     user: str
     rotation: str
