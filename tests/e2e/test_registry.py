@@ -26,6 +26,7 @@ IMAGE = f"{ADDRESS}/team/app:1.0"
 NAME = "registry.test"
 NODES = ("manager-1", "worker-1", "worker-2")
 BALANCER = "10.76.0.4"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 TRUST = f"/etc/docker/certs.d/{NAME}:{PORT}"
 
 
@@ -64,16 +65,16 @@ def outputs(platform: Platform) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def ask(known: dict[str, Any], path: str, *, password: str | None = None) -> tuple[int, Any]:
-    """Status and document of a GET that trusts the stack's authority alone; status 0 when nobody answers."""
-    request = urllib.request.Request(f"https://{ADDRESS}{path}")
+def ask(known: dict[str, Any], path: str, *, password: str | None = None, method: str = "GET") -> tuple[int, Any]:
+    """Status and document of a request that trusts the stack's authority alone; status 0 when nobody answers."""
+    request = urllib.request.Request(f"https://{ADDRESS}{path}", method=method, headers={"Accept": MANIFEST})
     if password is not None:
         login = b64encode(f"{known['registry_user']}:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
     context = ssl.create_default_context(cadata=known["registry_authority"])
     try:
         with urllib.request.urlopen(request, context=context, timeout=10) as answer:
-            return answer.status, json.load(answer)
+            return answer.status, json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
     except OSError:
@@ -259,6 +260,26 @@ def test_another_word_in_the_settings_is_another_password(platform: Platform) ->
     assert new["registry_password"] != old["registry_password"]
     wait_for("the catalogue", lambda: catalogue(new) == {"repositories": ["team/app"]}, 60)
     assert ask(new, "/v2/_catalog", password=old["registry_password"])[0] == 401
+
+
+def test_a_removed_tag_gives_its_space_back_while_the_registry_is_stopped(platform: Platform) -> None:
+    """The commands of docs/registry.md."""
+    known = outputs(platform)
+    pulled = platform.on("manager-1", f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {IMAGE}").strip()
+    digest = pulled.partition("@")[2]
+    removed = ask(known, f"/v2/team/app/manifests/{digest}", password=known["registry_password"], method="DELETE")
+    assert removed[0] == 202
+    image = platform.on(
+        "manager-1", "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' registry"
+    ).strip()
+    platform.on("manager-1", "docker service scale --detach registry=0")
+    wait_for("its end", lambda: not platform.on("worker-2", "docker ps -q -f volume=registry"), 60)
+    run = f"docker run --rm --volume registry:/var/lib/registry {image} registry-service-collect"
+    assert "blobs marked" in platform.on("worker-2", f"{run} 2>&1")
+    left = platform.on("worker-2", "du -s --block-size=1M /var/lib/docker/volumes/registry/_data")
+    assert int(left.split()[0]) <= 1
+    platform.on("manager-1", "docker service scale --detach registry=1")
+    wait_for("the registry", lambda: ask(known, "/v2/_catalog", password=known["registry_password"])[0] == 200, 90)
 
 
 def test_down_leaves_nothing(platform: Platform) -> None:
