@@ -1,5 +1,11 @@
-"""What a manager's engine answers about a small swarm, as much of it as the page reads."""
+"""What a manager's engine answers about a small swarm, as much of it as the page reads; and a server that does."""
 
+import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -84,3 +90,42 @@ def answers() -> dict[str, Any]:
             {"Id": "network2", "Name": "bridge", "Driver": "bridge", "Scope": "local"},
         ],
     }
+
+
+@dataclass
+class Engine:
+    """A server on 127.0.0.1: `told` is what it answers by path, `asked` what it was asked for."""
+
+    endpoint: str = ""
+    told: dict[str, Any] = field(default_factory=answers)
+    asked: list[str] = field(default_factory=list[str])
+
+
+@contextmanager
+def serving() -> Generator[Engine]:
+    """An engine with these answers, as long as it is needed."""
+    engine = Engine()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            engine.asked.append(self.path)
+            status = 200 if self.path in engine.told else 503
+            body = json.dumps(engine.told.get(self.path, {"message": "This node is not a swarm manager."})).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the server's name
+            """Nobody reads it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    engine.endpoint = f"tcp://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield engine
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

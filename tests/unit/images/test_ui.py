@@ -3,12 +3,8 @@ markup in it."""
 
 import base64
 import io
-import json
 import re
-import threading
-from collections.abc import Generator
 from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +17,7 @@ from images.ui.swarm_page.application import COOKIE, Application
 from images.ui.swarm_page.gate import TICKET_SECONDS, Gate, TooManyFailuresError
 from images.ui.swarm_page.markup import Html, joined, tag
 from images.ui.swarm_page.swarm import Swarm, SwarmError, short_image
-from tests.unit.images.engine_answers import answers, node, task
+from tests.unit.images.engine_answers import answers, node, serving, task
 
 PASSWORD = "of-the-administrator"
 
@@ -307,49 +303,21 @@ def test_what_is_markup_stays_and_what_is_text_is_escaped() -> None:
     assert short_image("web:1") == "web:1"
 
 
-@pytest.fixture
-def engine() -> Generator[tuple[Swarm, list[str], dict[str, Any]]]:
-    """A server with an engine's answers, and what it was asked."""
-    asked: list[str] = []
-    told = answers()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            status = 200 if self.path in told else 503
-            body = json.dumps(told.get(self.path, {"message": "This node is not a swarm manager."})).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the server's name
-            """Nobody reads it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield Swarm(endpoint=f"tcp://127.0.0.1:{server.server_address[1]}"), asked, told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def test_one_look_asks_the_engine_once_for_each_thing() -> None:
+    with serving() as engine:
+        swarm = Swarm(endpoint=engine.endpoint)
+        assert "manager-1" in pages.overview(swarm)
+        pages.overview(swarm)
+        assert sorted(engine.asked) == ["/networks", "/nodes", "/services?status=true", "/tasks"]
 
 
-def test_one_look_asks_the_engine_once_for_each_thing(engine: tuple[Swarm, list[str], dict[str, Any]]) -> None:
-    swarm, asked, _ = engine
-    assert "manager-1" in pages.overview(swarm)
-    pages.overview(swarm)
-    assert sorted(asked) == ["/networks", "/nodes", "/services?status=true", "/tasks"]
-
-
-def test_the_engines_own_words_are_told(engine: tuple[Swarm, list[str], dict[str, Any]]) -> None:
-    swarm, asked, told = engine
-    told.clear()
-    for _ in range(2):
-        with pytest.raises(SwarmError, match=r"/networks was answered with 503: This node is not a swarm manager\."):
-            swarm.services()
-    assert asked == ["/networks"], "a failure is kept for a moment too"
+def test_the_engines_own_words_are_told() -> None:
+    with serving() as engine:
+        engine.told.clear()
+        swarm = Swarm(endpoint=engine.endpoint)
+        for _ in range(2):
+            with pytest.raises(SwarmError, match=r"/networks was answered with 503: This node is not a swarm manager"):
+                swarm.services()
+        assert engine.asked == ["/networks"], "a failure is kept for a moment too"
     with pytest.raises(SwarmError, match=r"127\.0\.0\.1:1 does not answer: .*refused"):
         Swarm(endpoint="tcp://127.0.0.1:1").nodes()
