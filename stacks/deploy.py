@@ -19,6 +19,7 @@ from stacks.plan import Plan, make_plan
 from stacks.products.catalogue import wanted_products
 from stacks.products.platform import Deployed, Platform
 from stacks.products.spark.deploy import deploy_spark
+from stacks.products.ui.deploy import deploy_ui
 from stacks.products.web.deploy import deploy_web
 from stacks.products.wordpress.deploy import deploy_wordpress
 
@@ -26,6 +27,7 @@ DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
     "web": deploy_web,
     "wordpress": deploy_wordpress,
     "spark": deploy_spark,
+    "ui": deploy_ui,
 }
 """How each product of the catalogue is deployed."""
 

@@ -9,6 +9,7 @@ from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, Prof
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
 from stacks.products.spark.settings import SparkSettings
+from stacks.products.ui.settings import UiSettings
 from stacks.products.web.settings import WebSettings
 from stacks.products.wordpress.settings import WordPressSettings
 from stacks.section import (
@@ -135,6 +136,7 @@ class ServiceSettings(Section):
     web: WebSettings | None = Field(default_factory=WebSettings)
     wordpress: WordPressSettings | None = Field(default_factory=WordPressSettings)
     spark: SparkSettings | None = None
+    ui: UiSettings | None = None
 
 
 class LoadBalancerSettings(Section):

@@ -2,6 +2,7 @@
 
 from stacks.products.product import Product
 from stacks.products.spark.plan import SparkProduct
+from stacks.products.ui.plan import UiProduct
 from stacks.products.web.plan import WebProduct
 from stacks.products.wordpress.plan import WordPressProduct
 from stacks.settings import Settings
@@ -10,6 +11,7 @@ PRODUCTS: tuple[Product, ...] = (
     WebProduct(),
     WordPressProduct(),
     SparkProduct(),
+    UiProduct(),
 )
 
 
