@@ -108,12 +108,12 @@ def test_the_password_is_a_file_and_a_secret_output(portainer: bool) -> None:
     found = graph(portainer=portainer)
     container = task(found, "ui-page")["containerSpec"]
     assert [one["fileName"] for one in container["secrets"]] == ["/run/secrets/ui-password"]
-    words = [*container.get("args", []), *container.get("env", {}).values()]
-    assert words == (
-        ["--host", "tcp://ui-socket-proxy:2375", "--admin-password-file", "/run/secrets/ui-password"]
-        if portainer
-        else ["tcp://ui-socket-proxy:2375", "/run/secrets/ui-password"]
-    )
+    words, environment = container.get("args"), container.get("env")
+    proxy, file = "tcp://ui-socket-proxy:2375", "/run/secrets/ui-password"
+    if portainer:
+        assert (words, environment) == (["--host", proxy, "--admin-password-file", file], None)
+    else:
+        assert (words, environment) == (None, {"UI_ENGINE": proxy, "UI_PASSWORD_FILE": file})
     (outputs,) = [outputs for outputs in found.outputs.values() if "ui_password" in outputs]
     assert outputs["ui_password"]["value"] == "sentinel-secret-ui-password"
 
