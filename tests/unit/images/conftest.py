@@ -36,6 +36,13 @@ def spark_image() -> str:
     return recipes()["spark"].reference
 
 
+@pytest.fixture(scope="session")
+def mvc_images() -> tuple[str, str]:
+    """The images of both releases of the MVC application; built first where they are missing."""
+    build.Builder(client=engine.connect(), progress=Progress()).build(["mvc", "mvc-1.1"])
+    return recipes()["mvc"].reference, recipes()["mvc-1.1"].reference
+
+
 @pytest.fixture
 def yard(built: dict[str, Any]) -> Generator[Yard]:
     """A place for containers, empty again after the test."""
