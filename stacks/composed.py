@@ -18,6 +18,7 @@ from components.services.compose.read import files_named, read_compose
 from components.services.compose.settle import Choices, settle
 from components.services.haproxy import HEALTH_PORT
 from stacks.errors import SettingsError
+from stacks.products.catalogue import wanted_products
 from stacks.settings import ComposeSettings, Settings
 
 BUNDLE_SUFFIXES = (".dab", ".json")
@@ -133,9 +134,7 @@ def encrypted(composed: Sequence[Composed]) -> bool:
 
 def product_networks(settings: Settings) -> tuple[str, ...]:
     """Names of the products' own overlays, which a Compose file may join."""
-    services = settings.services
-    present = {"web": services.web, "wordpress": services.wordpress, "spark": services.spark}
-    return tuple(name for name, service in present.items() if service is not None)
+    return tuple(name for product in wanted_products(settings) for name in product.overlays(settings))
 
 
 def check_composed(

@@ -1,31 +1,33 @@
 """The one page that wires a platform: cloud, swarm, volumes, services, load balancer, outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
 import pulumi
 
 from components.clouds.cloud import Cloud
 from components.machine import Machine
-from components.plan.durations import parse_duration
 from components.plan.errors import PlanError
-from components.plan.sizes import MIB, parse_size
 from components.services.compose.stack import ComposeStack, ComposeStackArgs
 from components.services.edge import Edge, EdgeArgs
 from components.services.route import Route
-from components.services.spark import Spark, SparkArgs
-from components.services.spark_job import SparkJob, SparkJobArgs
-from components.services.web import Web, WebArgs
-from components.services.wordpress import WordPress, WordPressArgs
-from components.storage.volume import StoredVolume
 from components.swarm.cluster import Swarm, SwarmCluster, SwarmClusterArgs
 from stacks.clouds import make_cloud
 from stacks.composed import Composed, network_order
 from stacks.errors import SettingsError
 from stacks.load import Inputs
-from stacks.plan import DATABASE_VOLUME, Plan, make_plan
-from stacks.settings import Settings, WebSettings, WordPressSettings
-from stacks.spark_plan import SPARK_VOLUME, spark_limits
-from stacks.spark_settings import SparkSettings
+from stacks.plan import Plan, make_plan
+from stacks.products.catalogue import wanted_products
+from stacks.products.platform import Deployed, Platform
+from stacks.products.spark.deploy import deploy_spark
+from stacks.products.web.deploy import deploy_web
+from stacks.products.wordpress.deploy import deploy_wordpress
+
+DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
+    "web": deploy_web,
+    "wordpress": deploy_wordpress,
+    "spark": deploy_spark,
+}
+"""How each product of the catalogue is deployed."""
 
 
 def deploy(inputs: Inputs) -> None:
@@ -51,33 +53,11 @@ def _declare(inputs: Inputs) -> None:
         mtu=cloud.mtu,
     )
     volumes = {spec.name: cloud.volume(spec, cluster) for spec in plan.volumes}
-    routes: list[Route] = []
-    networks: dict[str, pulumi.Output[str]] = {}
-    if web := settings.services.web:
-        site = Web("web", _web(settings, web, swarm, cloud))
-        routes.append(site.route)
-        networks[site.overlay.key] = site.overlay.network_id
-    if blog := settings.services.wordpress:
-        wordpress = WordPress("wordpress", _wordpress(settings, blog, swarm, cloud, volumes))
-        routes.append(wordpress.route)
-        networks[wordpress.overlay.key] = wordpress.overlay.network_id
-        pulumi.export("wordpress_administrator_password", wordpress.administrator_password)
-    if spark := settings.services.spark:
-        made = Spark("spark", _spark(settings, spark, swarm, cloud, volumes))
-        routes.extend(made.routes)
-        networks[made.overlay.key] = made.overlay.network_id
-        jobs = {
-            name: SparkJob(name, _spark_job(inputs, spark, name, made, cluster, swarm, cloud, volumes))
-            for name in spark.jobs
-        }
-        pulumi.export("spark_jobs", {name: _outcome(job) for name, job in jobs.items()})
-    for composed in network_order(inputs.composed):
-        stack = ComposeStack(f"compose-{composed.name}", _compose(settings, composed, swarm, cloud, volumes, networks))
-        routes += stack.routes
-        networks |= stack.networks
+    platform = Platform(inputs=inputs, cloud=cloud, cluster=cluster, swarm=swarm, volumes=volumes)
+    routes = _services(platform)
     if routes and settings.network.publish_mode == "host":
-        Edge("edge", EdgeArgs(routes=tuple(routes), cluster=swarm, images=cloud.images))
-    pulumi.export("urls", cloud.balance(tuple(routes)))
+        Edge("edge", EdgeArgs(routes=routes, cluster=swarm, images=cloud.images))
+    pulumi.export("urls", cloud.balance(routes))
     pulumi.export("cluster_id", cluster.cluster_id)
     pulumi.export("endpoint", cluster.endpoint)
     if settings.swarm.autolock:
@@ -85,6 +65,23 @@ def _declare(inputs: Inputs) -> None:
     pulumi.export("nodes", {machine.spec.name: _node(machine, cluster) for machine in cloud.machines})
     if cloud.proxy_command is not None:
         pulumi.export("proxy_command", cloud.proxy_command)
+
+
+def _services(platform: Platform) -> tuple[Route, ...]:
+    """Products and Compose files, and how requests reach them."""
+    routes: list[Route] = []
+    networks: dict[str, pulumi.Output[str]] = {}
+    for product in wanted_products(platform.settings):
+        deployed = DEPLOYMENTS[product.name](platform)
+        routes += deployed.routes
+        networks |= deployed.networks
+        for name, value in deployed.outputs.items():
+            pulumi.export(name, value)
+    for composed in network_order(platform.inputs.composed):
+        stack = ComposeStack(f"compose-{composed.name}", _compose(platform, composed, networks))
+        routes += stack.routes
+        networks |= stack.networks
+    return tuple(routes)
 
 
 def _cluster(inputs: Inputs, plan: Plan, cloud: Cloud) -> SwarmClusterArgs:
@@ -106,113 +103,20 @@ def _cluster(inputs: Inputs, plan: Plan, cloud: Cloud) -> SwarmClusterArgs:
     )
 
 
-def _web(settings: Settings, web: WebSettings, swarm: Swarm, cloud: Cloud) -> WebArgs:
-    return WebArgs(
-        replicas=web.replicas,
-        port=web.port,
-        memory=parse_size(web.memory, field="services.web.memory"),
-        publish_mode=settings.network.publish_mode,
-        cluster=swarm,
-        images=cloud.images,
-    )
-
-
-def _wordpress(
-    settings: Settings, blog: WordPressSettings, swarm: Swarm, cloud: Cloud, volumes: dict[str, StoredVolume]
-) -> WordPressArgs:
-    return WordPressArgs(
-        replicas=blog.replicas,
-        port=blog.port,
-        title=blog.title,
-        memory=parse_size(blog.memory, field="services.wordpress.memory"),
-        database_memory=parse_size(blog.database_memory, field="services.wordpress.database_memory"),
-        database_volume=volumes[DATABASE_VOLUME],
-        publish_mode=settings.network.publish_mode,
-        cluster=swarm,
-        images=cloud.images,
-    )
-
-
-def _spark(
-    settings: Settings, spark: SparkSettings, swarm: Swarm, cloud: Cloud, volumes: dict[str, StoredVolume]
-) -> SparkArgs:
-    limits = spark_limits(spark)
-    return SparkArgs(
-        workers=spark.workers,
-        memory=limits.memory,
-        cores=spark.cores,
-        master_memory=limits.master,
-        history_memory=limits.history,
-        port=spark.port,
-        history_port=spark.history.port,
-        master_constraints=tuple(spark.master_constraints),
-        worker_constraints=tuple(spark.worker_constraints),
-        volume=volumes[SPARK_VOLUME],
-        publish_mode=settings.network.publish_mode,
-        cluster=swarm,
-        images=cloud.images,
-    )
-
-
-def _spark_job(
-    inputs: Inputs,
-    spark: SparkSettings,
-    name: str,
-    made: Spark,
-    cluster: SwarmCluster,
-    swarm: Swarm,
-    cloud: Cloud,
-    volumes: dict[str, StoredVolume],
-) -> SparkJobArgs:
-    job, field = spark.jobs[name], f"services.spark.jobs.{name}"
-    offered = spark_limits(spark).worker.executors
-    return SparkJobArgs(
-        application=job.application,
-        source=inputs.job_sources.get(job.application),
-        main_class=job.main_class,
-        args=tuple(job.args),
-        where=job.where,
-        memory=parse_size(job.memory, field=f"{field}.memory"),
-        cpus=job.cpus,
-        executor_memory=parse_size(job.executor_memory or f"{offered}m", field=f"{field}.executor_memory") // MIB,
-        executor_cores=job.executor_cores or spark.cores,
-        total_cores=job.total_cores,
-        timeout=parse_duration(job.timeout, field=f"{field}.timeout") // 10**9,
-        run=job.run,
-        master_url=made.master_url,
-        network_id=made.overlay.network_id,
-        volume=volumes[SPARK_VOLUME],
-        runner=cluster.jobs,
-        cluster=swarm,
-        images=cloud.images,
-    )
-
-
-def _compose(
-    settings: Settings,
-    composed: Composed,
-    swarm: Swarm,
-    cloud: Cloud,
-    volumes: dict[str, StoredVolume],
-    networks: dict[str, pulumi.Output[str]],
-) -> ComposeStackArgs:
+def _compose(platform: Platform, composed: Composed, networks: dict[str, pulumi.Output[str]]) -> ComposeStackArgs:
     return ComposeStackArgs(
         stack=composed.name,
         file=composed.file,
-        publish_mode=settings.network.publish_mode,
+        publish_mode=platform.publish_mode,
         secrets=composed.secrets,
         configs=composed.configs,
         generated=tuple(composed.settings.generated),
-        volumes={source: volumes[name] for source, name in composed.settings.volumes.items()},
+        volumes={source: platform.volumes[name] for source, name in composed.settings.volumes.items()},
         external_networks=networks,
         health_paths=composed.settings.health_paths,
-        cluster=swarm,
-        images=cloud.images,
+        cluster=platform.swarm,
+        images=platform.images,
     )
-
-
-def _outcome(job: SparkJob) -> dict[str, pulumi.Output[int] | pulumi.Output[Sequence[str]]]:
-    return {"exit_code": job.exit_code, "result": job.result, "log": job.log}
 
 
 def _node(machine: Machine, cluster: SwarmCluster) -> dict[str, pulumi.Input[str] | pulumi.Input[int] | None]:

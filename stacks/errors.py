@@ -1,5 +1,6 @@
 """What a user reads when a setting is wrong: one line that names the field, the value and the fix."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -67,3 +68,9 @@ def _expected(kind: str, context: dict[str, Any], message: str) -> str:
 def _shown(value: Any) -> str:
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names of a list, for an error to show."""
+    shown = 10
+    return ", ".join(names[:shown]) + (" …" if len(names) > shown else "")

@@ -16,6 +16,7 @@ from images.recipe import SERVICES
 from stacks.composed import Composed, check_image_names, load_composed
 from stacks.errors import SettingsError, describe
 from stacks.plan import built_images
+from stacks.products.catalogue import wanted_products
 from stacks.settings import Settings
 
 Content = TypeVar("Content", bound=BaseModel)
@@ -28,8 +29,8 @@ LARGEST_SOURCE = 500 * 1024
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """Everything that a stack is made of, read once. `images` and `capabilities` are the local cloud's; on the others
-    `service_images` are in the registry of the settings, whose authority's PEM is `registry_authority`. `job_sources`
-    are the project's own Python files that jobs run, by name."""
+    `service_images` are in the registry of the settings, whose authority's PEM is `registry_authority`. `sources` are
+    the project's own files that products hand over to tasks, by name."""
 
     stack: str
     settings: Settings
@@ -39,7 +40,7 @@ class Inputs:
     capabilities: tuple[str, ...] = ()
     service_images: Mapping[str, Image] = field(default_factory=dict[str, Image])
     registry_authority: str | None = None
-    job_sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
     composed: tuple[Composed, ...] = ()
 
 
@@ -83,7 +84,7 @@ def load(stack: str, folder: Path = PROJECT_FOLDER) -> Inputs:
         settings=settings,
         ssh_public_key=_public_key(identity_file, settings.ssh.identity_file),
         identity_file=str(identity_file),
-        job_sources=_job_sources(folder, settings),
+        sources=_sources(folder, settings),
         composed=load_composed(settings, folder),
     )
     check_image_names(inputs.composed, (*SERVICES, *settings.images))
@@ -194,24 +195,28 @@ def _pushed_images(stack: str, folder: Path, settings: Settings, *, preview: boo
     }
 
 
-def _job_sources(folder: Path, settings: Settings) -> dict[str, str]:
+def _sources(folder: Path, settings: Settings) -> dict[str, str]:
     sources: dict[str, str] = {}
-    jobs = settings.services.spark.jobs if settings.services.spark else {}
-    for name, job in jobs.items():
-        if job.application.startswith("/"):
-            continue
-        where, reason = f"services.spark.jobs.{name}.application is '{job.application}'", ""
-        try:
-            text = (folder / job.application).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else "no text") or "it cannot be read"
-            raise SettingsError(f"{where}: {reason}; name a Python file, relative to the project folder") from None
-        if len(text.encode()) > LARGEST_SOURCE:
-            raise SettingsError(
-                f"{where}: more than the {LARGEST_SOURCE} bytes of a Docker config; put it on the volume"
-            )
-        sources[job.application] = text
+    for product in wanted_products(settings):
+        for setting, name in product.files(settings).items():
+            sources[name] = _source(folder, setting, name)
     return sources
+
+
+def _source(folder: Path, setting: str, name: str) -> str:
+    reason = ""
+    try:
+        text = (folder / name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else "no text") or "it cannot be read"
+        raise SettingsError(
+            f"{setting} is '{name}': {reason}; name a text file, relative to the project folder"
+        ) from None
+    if len(text.encode()) > LARGEST_SOURCE:
+        raise SettingsError(
+            f"{setting} is '{name}': more than the {LARGEST_SOURCE} bytes of a Docker config; put it on the volume"
+        )
+    return text
 
 
 def _authority(folder: Path, settings: Settings) -> str | None:

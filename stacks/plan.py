@@ -10,7 +10,7 @@ from components.naming import MANAGER, WORKER, Role, node_names, parse_node_name
 from components.plan.addresses import AddressPlan, check_nodes_fit, check_overlay_capacity, host_number, plan_addresses
 from components.plan.errors import PlanError
 from components.plan.machine_types import MachineType
-from components.plan.placement import Demand, PlanNode, check_local_volume, check_memory, check_placement
+from components.plan.placement import PlanNode
 from components.plan.ports import (
     SSH,
     HostPort,
@@ -25,7 +25,8 @@ from components.plan.sizes import parse_size
 from components.services.haproxy import HEALTH_PORT
 from components.storage.volume import VolumeSpec
 from stacks.composed import Composed, balanced_ports, check_composed, encrypted, publications
-from stacks.errors import SettingsError
+from stacks.errors import SettingsError, listed
+from stacks.products.catalogue import wanted_products
 from stacks.rented import (
     MOST_EXPLICIT_WORKERS,
     RentedPlan,
@@ -35,12 +36,10 @@ from stacks.rented import (
     whole_gib,
 )
 from stacks.settings import MachineGroup, Settings, VolumeSettings
-from stacks.spark_plan import SPARK_VOLUME, check_spark, spark_volume, spark_warnings
 
 PROJECT = "flotilla"
 LOCAL_ZONE = "local"
 DEFAULT_MTU = 1500
-DATABASE_VOLUME = "wordpress-database"
 _LOCAL_MEMORY: Mapping[Role, str] = {"manager": "1g", "worker": "2g"}
 
 
@@ -83,7 +82,6 @@ def _plan(stack: str, settings: Settings, composed: tuple[Composed, ...]) -> Pla
     volumes = tuple(_volumes(settings, specs))
     if settings.cloud == "aws":
         check_devices({volume.name: volume.node for volume in volumes})
-    spark = settings.services.spark
     return Plan(
         prefix=stack_prefix(PROJECT, stack),
         specs=specs,
@@ -95,7 +93,7 @@ def _plan(stack: str, settings: Settings, composed: tuple[Composed, ...]) -> Pla
         warnings=(
             *warnings,
             *(rented.warnings if rented else ()),
-            *(spark_warnings(settings, spark, nodes) if spark else ()),
+            *(note for product in wanted_products(settings) for note in product.warnings(settings, nodes)),
             *(note for one in composed for note in one.notes),
         ),
         composed=composed,
@@ -189,7 +187,7 @@ def _check_nodes(settings: Settings, specs: tuple[MachineSpec, ...]) -> None:
                 field=f"nodes.{name}",
                 value=settings.nodes[name].model_dump(exclude_defaults=True),
                 problem="the stack has no such node",
-                fix=f"use one of {_listed(known)}",
+                fix=f"use one of {listed(known)}",
             )
 
 
@@ -263,15 +261,8 @@ def _check_host_ports(
 
 
 def published_ports(settings: Settings) -> dict[str, int]:
-    """The published ports of the products that are deployed, by the setting below `services` that they are of."""
-    services = settings.services
-    candidates = {
-        "web": services.web,
-        "wordpress": services.wordpress,
-        "spark": services.spark,
-        "spark.history": services.spark and services.spark.history,
-    }
-    return {name: service.port for name, service in candidates.items() if service is not None}
+    """The published ports of the stack's products, by the setting below `services` that they are of."""
+    return {name: port for product in wanted_products(settings) for name, port in product.ports(settings).items()}
 
 
 def _check_services(
@@ -279,21 +270,10 @@ def _check_services(
 ) -> None:
     _check_publish_mode(settings)
     _check_images(settings)
-    if web := settings.services.web:
-        check_memory(parse_size(web.memory, field="services.web.memory"), field="services.web.memory")
-        check_placement(Demand(service="web", replicas=web.replicas), nodes)
-        _check_overlay(settings, addresses, "web", web.replicas)
-    if wordpress := settings.services.wordpress:
-        for field in ("memory", "database_memory"):
-            name = f"services.wordpress.{field}"
-            check_memory(parse_size(getattr(wordpress, field), field=name), field=name)
-        _check_database_node(wordpress.database_node, [node for node in nodes if node.name in _names(settings)])
-        demand = Demand(service="wordpress", replicas=wordpress.replicas, constraints=("node.role != manager",))
-        check_placement(demand, nodes)
-        _check_overlay(settings, addresses, "wordpress", wordpress.replicas + 1)
-    if spark := settings.services.spark:
-        check_spark(settings, spark, nodes)
-        _check_overlay(settings, addresses, "spark", spark.workers + len(spark.jobs) + 2)
+    for product in wanted_products(settings):
+        product.check(settings, nodes)
+        for overlay, tasks in product.overlays(settings).items():
+            _check_overlay(settings, addresses, overlay, tasks)
     overlay = next(addresses.swarm_pool.subnets(new_prefix=settings.network.overlay_prefix))
     check_composed(settings, composed, nodes, overlay)
 
@@ -327,14 +307,7 @@ def _check_images(settings: Settings) -> None:
 
 def images_of_products(settings: Settings) -> dict[str, tuple[str, ...]]:
     """The images that each product of the stack runs."""
-    services = settings.services
-    products: dict[str, tuple[str, ...]] = {}
-    if services.web:
-        products["services.web"] = ("nginx",)
-    if services.wordpress:
-        products["services.wordpress"] = ("mariadb", "wordpress")
-    if services.spark:
-        products["services.spark"] = ("spark",)
+    products = {f"services.{product.name}": product.images(settings) for product in wanted_products(settings)}
     for name, compose in settings.compose.items():
         own = tuple(sorted({image for image in compose.images.values() if "@" not in image}))
         products[f"compose.{name}"] = own
@@ -362,6 +335,7 @@ def _pool_nodes(settings: Settings, rented: RentedPlan | None) -> list[PlanNode]
             labels=workers.labels,
             cpus=kind.cpus,
             memory_bytes=kind.memory_bytes,
+            pooled=True,
         )
         for number in range(workers.count)
     ]
@@ -377,7 +351,7 @@ def _volumes(settings: Settings, specs: tuple[MachineSpec, ...]) -> Iterator[Vol
                 field=f"{field}.node",
                 value=volume.node,
                 problem="the stack has no such machine",
-                fix=f"use one of {_listed(list(zones))}",
+                fix=f"use one of {listed(list(zones))}",
             )
         if volume.zone is not None and volume.zone != zones[volume.node]:
             raise PlanError(
@@ -399,35 +373,9 @@ def _volumes(settings: Settings, specs: tuple[MachineSpec, ...]) -> Iterator[Vol
 
 def _declared_volumes(settings: Settings) -> dict[str, VolumeSettings]:
     volumes = dict(settings.volumes)
-    if DATABASE_VOLUME in volumes:
-        raise PlanError(
-            field=f"volumes.{DATABASE_VOLUME}",
-            value=volumes[DATABASE_VOLUME].model_dump(exclude_defaults=True),
-            problem="WordPress has a volume of this name",
-            fix="use services.wordpress.database_node, database_size and database_profile, or another name",
-        )
-    if settings.services.spark:
-        volumes[SPARK_VOLUME] = spark_volume(settings)
-    if wordpress := settings.services.wordpress:
-        volumes[DATABASE_VOLUME] = VolumeSettings(
-            node=wordpress.database_node, size=wordpress.database_size, profile=wordpress.database_profile
-        )
+    for product in wanted_products(settings):
+        volumes.update(product.volumes(settings))
     return volumes
-
-
-def _check_database_node(name: str, nodes: list[PlanNode]) -> None:
-    known = [node.name for node in nodes if node.availability == "active"]
-    if name not in known:
-        raise PlanError(
-            field="services.wordpress.database_node",
-            value=name,
-            problem="the stack has no such active node",
-            fix=f"use one of {_listed(known)}",
-        )
-    constraint = f"node.hostname == {name}"
-    check_local_volume(
-        service="wordpress-database", volume="wordpress-database", replicas=1, constraints=(constraint,), nodes=nodes
-    )
 
 
 def _check_overlay(settings: Settings, addresses: AddressPlan, service: str, tasks: int) -> None:
@@ -454,8 +402,3 @@ def _plan_node(settings: Settings, spec: MachineSpec) -> PlanNode:
         memory_bytes=spec.memory_bytes,
         availability=own.availability if own else "active",
     )
-
-
-def _listed(names: list[str]) -> str:
-    shown = 10
-    return ", ".join(names[:shown]) + (" …" if len(names) > shown else "")

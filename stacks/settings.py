@@ -8,6 +8,9 @@ from pydantic import Field
 from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, ProfileSet
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
+from stacks.products.spark.settings import SparkSettings
+from stacks.products.web.settings import WebSettings
+from stacks.products.wordpress.settings import WordPressSettings
 from stacks.section import (
     AdminCidr,
     Cidr,
@@ -16,13 +19,11 @@ from stacks.section import (
     Labels,
     NodeName,
     Port,
-    Replicas,
     SecretText,
     Section,
     Size,
     VolumeName,
 )
-from stacks.spark_settings import SparkSettings
 
 
 class NetworkSettings(Section):
@@ -126,27 +127,6 @@ class LocalSettings(Section):
     """The user's own Docker."""
 
     docker_host: str = Field(default="unix:///var/run/docker.sock", pattern=patterns.DOCKER_HOST)
-
-
-class WebSettings(Section):
-    """nginx with a page that shows which task answered (M50)."""
-
-    replicas: Replicas = 3
-    port: Port = Field(default=8080, description="Published port.")
-    memory: Size = "64m"
-
-
-class WordPressSettings(Section):
-    """WordPress on MariaDB (M53, M54)."""
-
-    replicas: Replicas = 3
-    port: Port = Field(default=8081, description="Published port.")
-    title: str = Field(default="Flotilla", pattern=patterns.NOT_EMPTY)
-    memory: Size = "256m"
-    database_memory: Size = "512m"
-    database_node: NodeName = Field(default="worker-1", description="Node that holds the database's volume.")
-    database_profile: Profile = Field(default="bronze", description="Storage profile of that volume (not local).")
-    database_size: Size = Field(default="20g", description="Size of that volume (not local).")
 
 
 class ServiceSettings(Section):

@@ -42,7 +42,8 @@ class Constraint:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanNode:
-    """What is known of a node before it exists. `memory_bytes` and `cpus` are what tasks may reserve."""
+    """What is known of a node before it exists. `memory_bytes` and `cpus` are what tasks may reserve; the machines of a
+    pool (`pooled`) get names of their own, which no setting can say."""
 
     name: str
     role: Role
@@ -54,6 +55,7 @@ class PlanNode:
     os: str = "linux"
     architecture: str = "x86_64"
     availability: Literal["active", "pause", "drain"] = "active"
+    pooled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

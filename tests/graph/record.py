@@ -21,6 +21,7 @@ from pulumi.runtime.proto import resource_pb2
 
 from components.clouds.cloud import Image
 from components.clouds.local.cloud import LocalImages
+from images.recipe import SERVICES
 from stacks.composed import load_composed
 from stacks.deploy import deploy
 from stacks.load import PROJECT_FOLDER, Inputs, parse_settings
@@ -128,15 +129,14 @@ class Recorder(MockMonitor):
 
 def fake_inputs(settings: dict[str, Any]) -> Inputs:
     """The settings under test with files that need not exist."""
-    names = ("nginx", "mariadb", "wordpress", "haproxy", "spark")
-    images = {name: Image(repository=name, digest="sha256:" + "0" * 64) for name in names}
+    images = {name: Image(repository=name, digest="sha256:" + "0" * 64) for name in SERVICES}
     parsed = parse_settings(settings)
     inputs = Inputs(
         stack="dev",
         settings=parsed,
         ssh_public_key=PUBLIC_KEY,
         identity_file="/project/.flotilla/id_ed25519",
-        job_sources={"mine.py": "print(1)\n"},
+        sources={"mine.py": "print(1)\n"},
         composed=load_composed(parsed, PROJECT_FOLDER),
     )
     if parsed.cloud != "local":

@@ -98,16 +98,16 @@ def test_the_python_file_of_a_job_is_read_and_a_path_in_the_container_is_not(
 ) -> None:
     (folder / "mine.py").write_text("print(1)\n")
     monkeypatch.setenv("PULUMI_CONFIG", jobs("mine.py"))
-    assert load("spark", folder).job_sources == {"mine.py": "print(1)\n"}
+    assert load("spark", folder).sources == {"mine.py": "print(1)\n"}
     monkeypatch.setenv("PULUMI_CONFIG", jobs("/opt/spark/examples/pi.py"))
-    assert load("spark", folder).job_sources == {}
+    assert load("spark", folder).sources == {}
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "No such file or directory; name a Python file, relative to the project folder"),
-        (b"\xff", "no text; name a Python file, relative to the project folder"),
+        (None, "No such file or directory; name a text file, relative to the project folder"),
+        (b"\xff", "no text; name a text file, relative to the project folder"),
         (b"#" * 512_001, "more than the 512000 bytes of a Docker config; put it on the volume"),
     ],
 )

@@ -1,6 +1,6 @@
 """What can be wrong with the settings of Spark, refused before any resource exists, and what they come to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -8,13 +8,54 @@ from components.plan.errors import PlanError
 from components.plan.placement import Demand, PlanNode, candidates, check_placement
 from components.plan.sizes import format_size, parse_size
 from components.plan.spark import WorkerMemory, check_executor, daemon_heap, driver_heap, worker_memory
+from stacks.products.product import Product
+from stacks.products.spark.settings import SparkJobSettings, SparkSettings
 from stacks.settings import Settings, VolumeSettings
-from stacks.spark_settings import SparkJobSettings, SparkSettings
 
 SPARK_VOLUME = "spark"
 DEFAULT_NODE = "worker-1"
 _FIELD = "services.spark"
 _LONGEST_JOB_NAME = 32
+
+
+class SparkProduct(Product):
+    """Spark standalone (M113-M122)."""
+
+    name = "spark"
+
+    def images(self, settings: Settings) -> tuple[str, ...]:
+        del settings
+        return ("spark",)
+
+    def ports(self, settings: Settings) -> Mapping[str, int]:
+        spark = spark_settings(settings)
+        return {"spark": spark.port, "spark.history": spark.history.port}
+
+    def overlays(self, settings: Settings) -> Mapping[str, int]:
+        spark = spark_settings(settings)
+        return {"spark": spark.workers + len(spark.jobs) + 2}
+
+    def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
+        check_spark(settings, spark_settings(settings), nodes)
+
+    def warnings(self, settings: Settings, nodes: Sequence[PlanNode]) -> Iterator[str]:
+        return spark_warnings(settings, spark_settings(settings), nodes)
+
+    def volumes(self, settings: Settings) -> Mapping[str, VolumeSettings]:
+        return {SPARK_VOLUME: spark_volume(settings)}
+
+    def files(self, settings: Settings) -> Mapping[str, str]:
+        return {
+            f"{_FIELD}.jobs.{name}.application": job.application
+            for name, job in spark_settings(settings).jobs.items()
+            if not job.application.startswith("/")
+        }
+
+
+def spark_settings(settings: Settings) -> SparkSettings:
+    """The settings of a Spark that is wanted."""
+    assert settings.services.spark is not None
+    return settings.services.spark
 
 
 @dataclass(frozen=True, kw_only=True)

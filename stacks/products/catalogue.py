@@ -1,0 +1,18 @@
+"""All products, in the order in which they are deployed."""
+
+from stacks.products.product import Product
+from stacks.products.spark.plan import SparkProduct
+from stacks.products.web.plan import WebProduct
+from stacks.products.wordpress.plan import WordPressProduct
+from stacks.settings import Settings
+
+PRODUCTS: tuple[Product, ...] = (
+    WebProduct(),
+    WordPressProduct(),
+    SparkProduct(),
+)
+
+
+def wanted_products(settings: Settings) -> tuple[Product, ...]:
+    """The products of the stack."""
+    return tuple(product for product in PRODUCTS if product.wanted(settings))

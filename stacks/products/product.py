@@ -1,0 +1,77 @@
+"""The plan-time half of a product: everything about it that is known before any resource exists. `stacks.plan` asks
+each product of the catalogue the same questions; what it does not override is no concern of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from components.plan.errors import PlanError
+from components.plan.placement import PlanNode, check_local_volume
+from stacks.errors import listed
+from stacks.settings import Settings, VolumeSettings
+
+
+class Product:
+    """One product; `name` is its key below `services` in a stack file. All but `wanted` are asked only of a product
+    that is wanted."""
+
+    name: ClassVar[str]
+
+    def wanted(self, settings: Settings) -> bool:
+        """Whether the stack has it."""
+        return getattr(settings.services, self.name) is not None
+
+    def images(self, settings: Settings) -> tuple[str, ...]:
+        """The images that its services run."""
+        raise NotImplementedError
+
+    def ports(self, settings: Settings) -> Mapping[str, int]:
+        """Its published ports, by the setting below `services` that they are of."""
+        raise NotImplementedError
+
+    def overlays(self, settings: Settings) -> Mapping[str, int]:
+        """Its overlay networks, and how many tasks each has at most."""
+        raise NotImplementedError
+
+    def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
+        """PlanError for what could not run on these nodes."""
+        raise NotImplementedError
+
+    def warnings(self, settings: Settings, nodes: Sequence[PlanNode]) -> Iterator[str]:
+        """What works, and may not be meant."""
+        del settings, nodes
+        yield from ()
+
+    def volumes(self, settings: Settings) -> Mapping[str, VolumeSettings]:
+        """The volumes that it needs, by name; they take the place of declared ones of the same name."""
+        del settings
+        return {}
+
+    def files(self, settings: Settings) -> Mapping[str, str]:
+        """Text files of the project that it hands over to tasks, by the setting that names each."""
+        del settings
+        return {}
+
+
+def reserve_volume(settings: Settings, name: str, *, owner: str, fix: str) -> None:
+    """PlanError when the stack declares a volume by the name of a product's own."""
+    if name in settings.volumes:
+        raise PlanError(
+            field=f"volumes.{name}",
+            value=settings.volumes[name].model_dump(exclude_defaults=True),
+            problem=f"{owner} has a volume of this name",
+            fix=fix,
+        )
+
+
+def check_data_node(name: str, nodes: Sequence[PlanNode], *, service: str, field: str) -> None:
+    """PlanError when a service that is to run where its volume is could not: the node is none that takes tasks."""
+    known = [node.name for node in nodes if node.availability == "active" and not node.pooled]
+    if name not in known:
+        raise PlanError(
+            field=field,
+            value=name,
+            problem="the stack has no such active node",
+            fix=f"use one of {listed(known)}",
+        )
+    constraint = f"node.hostname == {name}"
+    check_local_volume(service=service, volume=service, replicas=1, constraints=(constraint,), nodes=nodes)

@@ -1,0 +1,1 @@
+"""nginx with a page of its own."""
