@@ -13,7 +13,7 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "mvc", "mvc-1.1")
+SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "influxdb", "mvc", "mvc-1.1")
 """The images that services run; the registry of a stack holds those of its own products."""
 PARENTS: Final[Mapping[str, str]] = {"spark": "jre", "mvc-1.1": "mvc"}
 """Images that stand on another one than the base."""
