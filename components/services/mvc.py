@@ -11,6 +11,7 @@ import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
+from components.plan.sizes import MIB
 from components.services.container import RestartPolicy
 from components.services.database import DATABASE_PORT, DatabaseArgs, database_service
 from components.services.overlay import Overlay, OverlayArgs
@@ -34,6 +35,9 @@ _APPLICATION_PORT = 80
 _NAME = "mvc"
 _PASSWORD_FILE = "/run/secrets/database-password"
 _PASSWORD_LENGTH = 32
+# Its own, so that other limits for the application run no migration.
+_MIGRATION_MEMORY = 128 * MIB
+_MIGRATION_CPUS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,10 +144,16 @@ class Mvc(Component):
             ],
             networks=[overlay.network_id],
             constraints=list(args.constraints),
-            memory=args.memory,
-            cpus=args.cpus,
+            memory=_MIGRATION_MEMORY,
+            cpus=_MIGRATION_CPUS,
             timeout=args.migration_seconds,
-            opts=self.child(provider=args.runner.plugin, deleted_with=args.cluster.resource),
+            opts=self.child(
+                provider=args.runner.plugin,
+                deleted_with=args.cluster.resource,
+                # Of a job that goes first, the application that waits for it would go before: its whole task would be
+                # unknown, and with it whether it can stay. Another image is another name, so both may be there.
+                delete_before_replace=False,
+            ),
         )
 
 

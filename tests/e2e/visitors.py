@@ -25,7 +25,9 @@ class Visits:
 
     def __str__(self) -> str:
         seen = ", ".join(f"{text} {count}" for text, count in sorted(self.seen.items()))
-        return f"{self.count} requests, {len(self.lost)} lost, slowest {self.slowest:.1f} s ({seen})"
+        kinds = ", ".join(f"{count} of status {status}" for status, count in Counter(s for _, s in self.lost).items())
+        when = f": {kinds}, {self.lost[0][0]} to {self.lost[-1][0]} s" if self.lost else ""
+        return f"{self.count} requests, {len(self.lost)} lost{when}; slowest {self.slowest:.1f} s ({seen})"
 
 
 @contextmanager

@@ -46,6 +46,13 @@ def test_tasks_wait_for_the_migration_and_the_migration_for_the_database(*, prev
     assert job.inputs["command"] == ["mvc-migrate"]
 
 
+def test_the_migration_before_goes_only_when_the_next_one_is_done() -> None:
+    """One that went first would take the application along, which waits for it."""
+    request = graph().named("mvc-migration").request
+    assert request["deleteBeforeReplaceDefined"] is True
+    assert not request.get("deleteBeforeReplace")
+
+
 def test_a_release_migrates_and_is_rolled_out_and_nothing_else_moves() -> None:
     before, after = graph(), graph(version="1.1")
     assert changed(before, after) == {"mvc-migration", "mvc-application-service"}
@@ -61,6 +68,10 @@ def test_more_or_fewer_tasks_change_one_service_and_run_no_migration() -> None:
         after = graph(replicas=replicas)
         assert changed(before, after) == {"mvc-application-service"}
         assert service(after, "application")["mode"]["replicated"]["replicas"] == replicas
+
+
+def test_other_limits_run_no_migration() -> None:
+    assert changed(graph(), graph(memory="256m", cpus=1.0)) == {"mvc-application-service"}
 
 
 def test_a_service_of_no_task_stays_defined_and_waits_for_none() -> None:
