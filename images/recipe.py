@@ -22,9 +22,15 @@ SERVICES: Final = (
     "influxdb",
     "registry-service",
     "ui",
+    "mvc",
+    "mvc-1.1",
 )
 """The images that services run; the registry of a stack holds those of its own products."""
-PARENTS: Final[Mapping[str, str]] = {"spark": "jre", "registry-service": "registry"}
+PARENTS: Final[Mapping[str, str]] = {
+    "spark": "jre",
+    "registry-service": "registry",
+    "mvc-1.1": "mvc",
+}
 """Images that stand on another one than the base."""
 CHILDREN: Final = ("machine", "registry", "jre", *SERVICES)
 """Every image with a Dockerfile, parents before children."""

@@ -9,6 +9,7 @@ from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, Prof
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
 from stacks.products.registry.settings import UserRegistrySettings
+from stacks.products.mvc.settings import MvcSettings
 from stacks.products.spark.settings import SparkSettings
 from stacks.products.ui.settings import UiSettings
 from stacks.products.web.settings import WebSettings
@@ -139,6 +140,7 @@ class ServiceSettings(Section):
     spark: SparkSettings | None = None
     registry: UserRegistrySettings | None = None
     ui: UiSettings | None = None
+    mvc: MvcSettings | None = None
 
 
 class LoadBalancerSettings(Section):

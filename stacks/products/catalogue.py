@@ -1,5 +1,6 @@
 """All products, in the order in which they are deployed."""
 
+from stacks.products.mvc.plan import MvcProduct
 from stacks.products.product import Product
 from stacks.products.registry.plan import RegistryProduct
 from stacks.products.spark.plan import SparkProduct
@@ -14,6 +15,7 @@ PRODUCTS: tuple[Product, ...] = (
     SparkProduct(),
     RegistryProduct(),
     UiProduct(),
+    MvcProduct(),
 )
 
 

@@ -28,6 +28,7 @@ NODES = {
     "spark": (1, 3),
     "registry": (1, 2),
     "ui": (1, 2),
+    "mvc": (1, 3),
     "minimal": (1, 3),
     "three-nodes": (1, 2),
     "five-nodes": (1, 4),

@@ -59,6 +59,11 @@ PORTAINER: dict[str, Any] = {
     "services": {"web": None, "wordpress": None, "ui": {"access": "write"}},
     "images": {"portainer": "portainer/portainer-ce@sha256:" + "1" * 64},
 }
+MVC: dict[str, Any] = {
+    "services": {"web": {}, "wordpress": None, "mvc": {"publish_database": 3306}},
+    "workers": {"count": 3, "labels": {"type": "mvc"}},
+}
+MVC_GLOBAL: dict[str, Any] = {**MVC, "services": {**NOTHING, "mvc": {"mode": "global", "version": "1.1"}}}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -81,6 +86,9 @@ STACKS: dict[str, dict[str, Any]] = {
     "local registry mesh": {**REGISTRY, **MESH},
     "local ui": UI,
     "local ui mesh": {**UI, **MESH},
+    **{f"{cloud} mvc": {**base, **MVC} for cloud, base in CLOUDS.items()},
+    "local mvc mesh": {**MVC, **MESH},
+    "local mvc global": MVC_GLOBAL,
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
