@@ -263,7 +263,7 @@ def test_requests_go_on_when_a_node_is_lost(platform: Platform) -> None:
 def test_global_mode_is_one_task_on_every_labelled_node(platform: Platform) -> None:
     platform.settings["services"]["mvc"].pop("replicas")
     platform.write(mvc={"mode": "global"})
-    platform.make("up")
+    assert "1 replaced" in platform.make("up").stdout
     wait_for("a task on each", lambda: sorted(node for _, node in places()) == sorted(WORKERS), 90)
     platform.make("up", "ARGS=--expect-no-changes")
 
