@@ -13,7 +13,16 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "influxdb", "registry-service")
+SERVICES: Final = (
+    "nginx",
+    "mariadb",
+    "wordpress",
+    "haproxy",
+    "spark",
+    "influxdb",
+    "registry-service",
+    "ui",
+)
 """The images that services run; the registry of a stack holds those of its own products."""
 PARENTS: Final[Mapping[str, str]] = {"spark": "jre", "registry-service": "registry"}
 """Images that stand on another one than the base."""

@@ -20,6 +20,7 @@ from stacks.products.catalogue import wanted_products
 from stacks.products.platform import Deployed, Platform
 from stacks.products.registry.deploy import deploy_registry
 from stacks.products.spark.deploy import deploy_spark
+from stacks.products.ui.deploy import deploy_ui
 from stacks.products.web.deploy import deploy_web
 from stacks.products.wordpress.deploy import deploy_wordpress
 
@@ -28,6 +29,7 @@ DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
     "wordpress": deploy_wordpress,
     "spark": deploy_spark,
     "registry": deploy_registry,
+    "ui": deploy_ui,
 }
 """How each product of the catalogue is deployed."""
 

@@ -10,6 +10,7 @@ from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
 from stacks.products.registry.settings import UserRegistrySettings
 from stacks.products.spark.settings import SparkSettings
+from stacks.products.ui.settings import UiSettings
 from stacks.products.web.settings import WebSettings
 from stacks.products.wordpress.settings import WordPressSettings
 from stacks.section import (
@@ -137,6 +138,7 @@ class ServiceSettings(Section):
     wordpress: WordPressSettings | None = Field(default_factory=WordPressSettings)
     spark: SparkSettings | None = None
     registry: UserRegistrySettings | None = None
+    ui: UiSettings | None = None
 
 
 class LoadBalancerSettings(Section):

@@ -3,6 +3,7 @@
 from stacks.products.product import Product
 from stacks.products.registry.plan import RegistryProduct
 from stacks.products.spark.plan import SparkProduct
+from stacks.products.ui.plan import UiProduct
 from stacks.products.web.plan import WebProduct
 from stacks.products.wordpress.plan import WordPressProduct
 from stacks.settings import Settings
@@ -12,6 +13,7 @@ PRODUCTS: tuple[Product, ...] = (
     WordPressProduct(),
     SparkProduct(),
     RegistryProduct(),
+    UiProduct(),
 )
 
 

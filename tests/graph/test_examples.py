@@ -27,6 +27,7 @@ NODES = {
     "openstack": (3, 6),
     "spark": (1, 3),
     "registry": (1, 2),
+    "ui": (1, 2),
     "minimal": (1, 3),
     "three-nodes": (1, 2),
     "five-nodes": (1, 4),

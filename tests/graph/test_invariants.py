@@ -54,6 +54,11 @@ SPARK: dict[str, Any] = {
 REGISTRY: dict[str, Any] = {
     "services": {"web": {}, "wordpress": None, "registry": {"names": ["registry.example.org", "203.0.113.9"]}}
 }
+UI: dict[str, Any] = {"services": {"web": None, "wordpress": None, "ui": {}}}
+PORTAINER: dict[str, Any] = {
+    "services": {"web": None, "wordpress": None, "ui": {"access": "write"}},
+    "images": {"portainer": "portainer/portainer-ce@sha256:" + "1" * 64},
+}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -74,12 +79,16 @@ STACKS: dict[str, dict[str, Any]] = {
     "local spark mesh": {**SPARK, **MESH},
     **{f"{cloud} registry": {**base, **REGISTRY} for cloud, base in CLOUDS.items()},
     "local registry mesh": {**REGISTRY, **MESH},
+    "local ui": UI,
+    "local ui mesh": {**UI, **MESH},
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},
     "aws zones": {**CLOUDS["aws"], **MESH, "aws": {"nat": "per_zone"}, "storage": {"flocker_control": True}},
     "aws spark": {**CLOUDS["aws"], **SPARK},
+    "aws ui": {**CLOUDS["aws"], **PORTAINER},
+    "openstack ui": {**CLOUDS["openstack"], **UI},
     "openstack spark": {**CLOUDS["openstack"], **SPARK},
     "openstack bare": {**CLOUDS["openstack"], **BARE},
     "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},
