@@ -13,9 +13,24 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "influxdb", "ui")
+SERVICES: Final = (
+    "nginx",
+    "mariadb",
+    "wordpress",
+    "haproxy",
+    "spark",
+    "influxdb",
+    "registry-service",
+    "ui",
+    "mvc",
+    "mvc-1.1",
+)
 """The images that services run; the registry of a stack holds those of its own products."""
-PARENTS: Final[Mapping[str, str]] = {"spark": "jre"}
+PARENTS: Final[Mapping[str, str]] = {
+    "spark": "jre",
+    "registry-service": "registry",
+    "mvc-1.1": "mvc",
+}
 """Images that stand on another one than the base."""
 CHILDREN: Final = ("machine", "registry", "jre", *SERVICES)
 """Every image with a Dockerfile, parents before children."""

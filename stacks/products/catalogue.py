@@ -1,6 +1,8 @@
 """All products, in the order in which they are deployed."""
 
+from stacks.products.mvc.plan import MvcProduct
 from stacks.products.product import Product
+from stacks.products.registry.plan import RegistryProduct
 from stacks.products.spark.plan import SparkProduct
 from stacks.products.ui.plan import UiProduct
 from stacks.products.web.plan import WebProduct
@@ -11,7 +13,9 @@ PRODUCTS: tuple[Product, ...] = (
     WebProduct(),
     WordPressProduct(),
     SparkProduct(),
+    RegistryProduct(),
     UiProduct(),
+    MvcProduct(),
 )
 
 

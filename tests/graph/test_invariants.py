@@ -51,11 +51,19 @@ SPARK: dict[str, Any] = {
         },
     }
 }
+REGISTRY: dict[str, Any] = {
+    "services": {"web": {}, "wordpress": None, "registry": {"names": ["registry.example.org", "203.0.113.9"]}}
+}
 UI: dict[str, Any] = {"services": {"web": None, "wordpress": None, "ui": {}}}
 PORTAINER: dict[str, Any] = {
     "services": {"web": None, "wordpress": None, "ui": {"access": "write"}},
     "images": {"portainer": "portainer/portainer-ce@sha256:" + "1" * 64},
 }
+MVC: dict[str, Any] = {
+    "services": {"web": {}, "wordpress": None, "mvc": {"publish_database": 3306}},
+    "workers": {"count": 3, "labels": {"type": "mvc"}},
+}
+MVC_GLOBAL: dict[str, Any] = {**MVC, "services": {**NOTHING, "mvc": {"mode": "global", "version": "1.1"}}}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -74,8 +82,13 @@ STACKS: dict[str, dict[str, Any]] = {
     "local bare": BARE,
     "local spark": SPARK,
     "local spark mesh": {**SPARK, **MESH},
+    **{f"{cloud} registry": {**base, **REGISTRY} for cloud, base in CLOUDS.items()},
+    "local registry mesh": {**REGISTRY, **MESH},
     "local ui": UI,
     "local ui mesh": {**UI, **MESH},
+    **{f"{cloud} mvc": {**base, **MVC} for cloud, base in CLOUDS.items()},
+    "local mvc mesh": {**MVC, **MESH},
+    "local mvc global": MVC_GLOBAL,
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
