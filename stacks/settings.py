@@ -8,8 +8,8 @@ from pydantic import Field
 from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, ProfileSet
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
-from stacks.products.registry.settings import UserRegistrySettings
 from stacks.products.mvc.settings import MvcSettings
+from stacks.products.registry.settings import UserRegistrySettings
 from stacks.products.spark.settings import SparkSettings
 from stacks.products.ui.settings import UiSettings
 from stacks.products.web.settings import WebSettings

@@ -1,5 +1,7 @@
 """HAProxy's configuration says what the graph says."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +40,7 @@ def test_one_server_more_seldom_changes_the_file() -> None:
 
 def test_a_port_that_speaks_tls_is_passed_on_and_its_servers_are_asked_over_tls() -> None:
     """A check that only connects would be an error in the log of every server, every two seconds."""
-    text = render([Frontend(**{**vars(WEB), "name": "registry", "health_path": "/", "secure": True})])
+    text = render([replace(WEB, name="registry", health_path="/", secure=True)])
     frontend, backend = text.split("frontend registry")[1].split("\n\nbackend registry\n")
     assert "mode tcp" in frontend
     assert "forwardfor" not in frontend
