@@ -13,7 +13,8 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark")
+MONITORING: Final = ("prometheus", "alertmanager", "node-exporter", "exporter")
+SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", *MONITORING)
 """The images that services run; the registry of a stack holds those of its own products."""
 PARENTS: Final[Mapping[str, str]] = {"spark": "jre"}
 """Images that stand on another one than the base."""
