@@ -1,4 +1,4 @@
-"""When somebody is told: each alert is one row, in Prometheus' own words. Pure; `promtool test rules` tries every row."""
+"""When somebody is told: each alert is one row, in Prometheus' own words. Pure; `promtool test rules` tries each."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -16,8 +16,8 @@ _AFTER_AN_HOUR = "1h"
 
 @dataclass(frozen=True, kw_only=True)
 class AlertLimits:
-    """Where alerts begin. `after` is how long something lasts before it is told; `raft_bytes` is the size of a manager's
-    Raft log; `certificate_left_percent` is of a certificate's validity; the others are percentages of what there is."""
+    """Where alerts begin. `after` is how long something lasts before it is told; `raft_bytes` is the size of a
+    manager's Raft log, `raft_seconds` what a change may take, `certificate_left_percent` a part of its validity."""
 
     after: str = "1m"
     disk_free_percent: float = 10
@@ -89,7 +89,7 @@ def _of_nodes(limits: AlertLimits) -> tuple[Alert, ...]:
             name="DiskFilling",
             severity="critical",
             expression=f"{_FREE} < {limits.disk_free_percent:g} {_WRITABLE}",
-            summary="{{ $labels.mountpoint }} on {{ $labels.node }} has {{ printf \"%.1f\" $value }} % left.",
+            summary='{{ $labels.mountpoint }} on {{ $labels.node }} has {{ printf "%.1f" $value }} % left.',
         ),
         Alert(
             name="DiskFullTomorrow",
@@ -107,7 +107,7 @@ def _of_nodes(limits: AlertLimits) -> tuple[Alert, ...]:
             " / (flotilla_swarm_certificate_not_after_seconds - flotilla_swarm_certificate_not_before_seconds)"
             f" * 100 < {limits.certificate_left_percent:g}",
             summary="The swarm certificate of {{ $labels.node }} was not renewed: "
-            "{{ printf \"%.0f\" $value }} % of its validity is left.",
+            '{{ printf "%.0f" $value }} % of its validity is left.',
         ),
         Alert(
             name="TargetDown",
@@ -136,8 +136,8 @@ def _of_services(limits: AlertLimits) -> tuple[Alert, ...]:
         Alert(
             name="ContainerNearMemoryLimit",
             severity="warning",
-            expression=f"sum by ({by_task}) (container_memory_working_set_bytes{{{SERVICE_OF_CONTAINER}!=\"\"}})"
-            f" / (sum by ({by_task}) (container_spec_memory_limit_bytes{{{SERVICE_OF_CONTAINER}!=\"\"}}) > 0)"
+            expression=f'sum by ({by_task}) (container_memory_working_set_bytes{{{SERVICE_OF_CONTAINER}!=""}})'
+            f' / (sum by ({by_task}) (container_spec_memory_limit_bytes{{{SERVICE_OF_CONTAINER}!=""}}) > 0)'
             f" * 100 > {limits.memory_percent:g}",
             summary=f"A task of {{{{ $labels.{SERVICE_OF_CONTAINER} }}}} on {{{{ $labels.node }}}} uses "
             '{{ printf "%.0f" $value }} % of its memory limit.',

@@ -22,7 +22,8 @@ _FORMATS: Final[dict[Unit, str]] = {
 _STYLE = """
 body { font-family: sans-serif; margin: 2em; color: #222 }
 h1 { font-size: 1.5em } h2 { font-size: 1.1em; margin: 1.5em 0 .5em }
-table.list { border-collapse: collapse } .list th, .list td { padding: .25em .8em; text-align: left; white-space: nowrap }
+table.list { border-collapse: collapse }
+.list th, .list td { padding: .25em .8em; text-align: left; white-space: nowrap }
 .list th { border-bottom: 2px solid #888 } .list td { border-bottom: 1px solid #ddd }
 .graphs { display: grid; grid-template-columns: repeat(auto-fit, minmax(34em, 1fr)); gap: 0 2em }
 """

@@ -153,7 +153,8 @@ GRAPHS: Final = (
         unit="bytes per second",
         queries=(
             Query(
-                expression='sum by (node) (rate(node_network_receive_bytes_total{device!~"veth.*|docker.*|br-.*"}[2m]))',
+                expression="sum by (node)"
+                ' (rate(node_network_receive_bytes_total{device!~"veth.*|docker.*|br-.*"}[2m]))',
                 line="node",
             ),
         ),

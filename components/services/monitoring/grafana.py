@@ -50,9 +50,7 @@ def render_provider() -> str:
 
 def render_dashboard() -> str:
     """The dashboard as JSON: tables over the whole width, then graphs two by two."""
-    panels = [
-        _panel(number, panel, _place(number)) for number, panel in enumerate((*TABLES, *GRAPHS))
-    ]
+    panels = [_panel(number, panel, _place(number)) for number, panel in enumerate((*TABLES, *GRAPHS))]
     dashboard = {
         "uid": "flotilla-swarm",
         "title": TITLE,

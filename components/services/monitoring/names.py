@@ -27,6 +27,7 @@ WEB_CONFIG_FILE: Final = "/run/secrets/web.yml"
 SWARM_JOB: Final = "swarm"
 ENGINE_JOB: Final = "engine"
 NODE_JOB: Final = "node"
+MACHINE_JOB: Final = "machine"
 CONTAINERS_JOB: Final = "containers"
 
 JOB_LABEL: Final = "prometheus.job"

@@ -18,8 +18,7 @@ Relabelling = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Scraping:
-    """`interval` is between two questions to each target; `docker_host` the proxy that tells of the swarm; `grafana`
-    whether there is one to be asked."""
+    """`interval` is between two questions to each target; `docker_host` the proxy that tells of the swarm."""
 
     interval: str
     docker_host: str
@@ -27,14 +26,13 @@ class Scraping:
 
 def render_prometheus(scraping: Scraping) -> str:
     """The whole `prometheus.yml`."""
-    login = {"basic_auth": {"username": names.USER, "password_file": names.PASSWORD_FILE}}
     document = {
         "global": {"scrape_interval": scraping.interval, "evaluation_interval": scraping.interval},
         "rule_files": [RULES_PATH],
         "alerting": {
             "alertmanagers": [
                 {
-                    **login,
+                    **_login(),
                     "dns_sd_configs": [_tasks_of(names.ALERTMANAGER, names.ALERTMANAGER_PORT)],
                 }
             ]
@@ -42,7 +40,7 @@ def render_prometheus(scraping: Scraping) -> str:
         "scrape_configs": [
             {
                 "job_name": "prometheus",
-                **login,
+                **_login(),
                 "static_configs": [
                     {"targets": [f"127.0.0.1:{names.PROMETHEUS_PORT}"], "labels": {"service": names.PROMETHEUS}}
                 ],
@@ -50,7 +48,7 @@ def render_prometheus(scraping: Scraping) -> str:
             },
             {
                 "job_name": "alertmanager",
-                **login,
+                **_login(),
                 "dns_sd_configs": [_tasks_of(names.ALERTMANAGER, names.ALERTMANAGER_PORT)],
                 "relabel_configs": [_set("instance", names.ALERTMANAGER), _set("service", names.ALERTMANAGER)],
             },
@@ -100,7 +98,7 @@ def render_alertmanager(alert_url: str | None, repeat: str) -> str:
             "repeat_interval": repeat,
         },
         "receivers": [receiver],
-        # While nobody knows the state of the swarm, what was last known of it is no news.
+        # That nothing on a lost node answers is no news.
         "inhibit_rules": [
             {
                 "source_matchers": ['alertname="NodeDown"'],
@@ -115,6 +113,10 @@ def render_alertmanager(alert_url: str | None, repeat: str) -> str:
 def render_web_config(password_hash: str) -> str:
     """Who may ask: one user, whose password is here as a bcrypt hash."""
     return yaml.safe_dump({"basic_auth_users": {names.USER: password_hash}})
+
+
+def _login() -> dict[str, Any]:
+    return {"basic_auth": {"username": names.USER, "password_file": names.PASSWORD_FILE}}
 
 
 def _tasks_of(service: str, port: int) -> dict[str, Any]:

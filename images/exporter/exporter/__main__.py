@@ -60,7 +60,7 @@ def node_metrics(containers: Containers | None, environment: Mapping[str, str]) 
 
 def engine_metrics(address: str) -> str:
     """The engine's own metrics, which it gives to this machine alone."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:  # noqa: S310 - the scheme is ours
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
         return answer.read().decode()
 
 
@@ -75,9 +75,10 @@ def handler(served: Pages) -> type[BaseHTTPRequestHandler]:
             if page is None:
                 self._answer(404, f"use {', '.join(served)}\n")
                 return
+            # Whoever asks is told what failed, and the next one may get an answer.
             try:
                 self._answer(200, page())
-            except Exception as error:  # noqa: BLE001 - whoever asks is told, and the next one may get an answer
+            except Exception as error:
                 print(f"{self.path}: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
                 self._answer(503, f"{type(error).__name__}: {error}\n")
 
@@ -89,7 +90,7 @@ def handler(served: Pages) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server gives it
             """Only failures are worth a line."""
 
     return Handler

@@ -56,9 +56,7 @@ def add_services(
     heard = {node["ID"] for node in nodes if node["Status"]["State"] == "ready"}
     wanted = Counter(task["ServiceID"] for task in tasks)
     running = Counter(
-        task["ServiceID"]
-        for task in tasks
-        if task["Status"]["State"] == _RUNNING and task.get("NodeID") in heard
+        task["ServiceID"] for task in tasks if task["Status"]["State"] == _RUNNING and task.get("NodeID") in heard
     )
     for service in sorted(services, key=lambda one: one["Spec"]["Name"]):
         mode: Object = service["Spec"]["Mode"]
