@@ -57,7 +57,7 @@ def _table(table: Table) -> Iterator[str]:
     for number, column in queried:
         yield f"{{{{ $column{number} := query `{column.expression}` }}}}"
     yield f'<h2>{table.title}</h2><table class="list" id="{table.key}">'
-    head = "".join(f"<th>{title}</th>" for title in ("", *(column.title for column in table.columns)))
+    head = "".join(f"<th>{title}</th>" for title in (table.heading, *(column.title for column in table.columns)))
     yield f"<thead><tr>{head}</tr></thead><tbody>"
     yield f"{{{{ range query `{table.rows}` | sortByLabel `{table.label}` }}}}{{{{ $row := .Labels }}}}"
     yield f"<tr><td>{{{{ .Labels.{table.label} }}}}</td>"

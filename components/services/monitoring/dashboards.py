@@ -33,10 +33,11 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One row for each series of `rows`, told apart by its label `key`."""
+    """One row for each series of `rows`, told apart by its label `label`, whose column is headed `heading`."""
 
     key: str
     title: str
+    heading: str
     rows: str
     label: str
     columns: tuple[Column, ...]
@@ -61,6 +62,7 @@ def _by_service(metric: str, *, rate: bool) -> str:
 ALERTS: Final = Table(
     key="alerts",
     title="Alerts",
+    heading="Alert",
     rows='ALERTS{alertstate="firing"}',
     label="alertname",
     columns=(
@@ -74,6 +76,7 @@ ALERTS: Final = Table(
 NODES: Final = Table(
     key="nodes",
     title="Nodes",
+    heading="Node",
     rows="flotilla_swarm_node_info",
     label="node",
     columns=(
@@ -112,6 +115,7 @@ NODES: Final = Table(
 SERVICES: Final = Table(
     key="services",
     title="Services",
+    heading="Service",
     rows="flotilla_swarm_service_tasks_desired",
     label="service",
     columns=(

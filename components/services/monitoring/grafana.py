@@ -116,7 +116,7 @@ def _table(table: Table) -> dict[str, Any]:
                 "id": "organize",
                 "options": {
                     "indexByName": shown | {name: len(shown) + place for place, name in enumerate(values)},
-                    "renameByName": {column.label: column.title for column in labels},
+                    "renameByName": {table.label: table.heading} | {column.label: column.title for column in labels},
                 },
             },
         ],

@@ -20,6 +20,7 @@ class Engine:
     """`address` as DOCKER_HOST has it: `unix:///var/run/docker.sock` or `tcp://host:port`."""
 
     def __init__(self, address: str) -> None:
+        self._text = address
         self._address = urlsplit(address)
 
     def get(self, path: str, **query: str) -> Any:
@@ -31,7 +32,7 @@ class Engine:
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise EngineError(f"{self._address.geturl()} does not answer {path}: {error}") from error
+            raise EngineError(f"{self._text} does not answer {path}: {error}") from error
         finally:
             connection.close()
         if answer.status != http.client.OK:
