@@ -51,6 +51,14 @@ SPARK: dict[str, Any] = {
         },
     }
 }
+MONITORING: dict[str, Any] = {
+    "services": {
+        "web": {},
+        "wordpress": None,
+        "monitoring": {"alerts": {"url": "https://hooks.example/sentinel-secret"}},
+    },
+    "images": {name: f"registry.example.com/{name}@sha256:" + "0" * 64 for name in ("cadvisor", "grafana")},
+}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -69,12 +77,16 @@ STACKS: dict[str, dict[str, Any]] = {
     "local bare": BARE,
     "local spark": SPARK,
     "local spark mesh": {**SPARK, **MESH},
+    "local monitoring": MONITORING,
+    "local monitoring mesh": {**MONITORING, **MESH},
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},
     "aws zones": {**CLOUDS["aws"], **MESH, "aws": {"nat": "per_zone"}, "storage": {"flocker_control": True}},
     "aws spark": {**CLOUDS["aws"], **SPARK},
+    "aws monitoring": {**CLOUDS["aws"], **MONITORING},
+    "openstack monitoring": {**CLOUDS["openstack"], **MONITORING},
     "openstack spark": {**CLOUDS["openstack"], **SPARK},
     "openstack bare": {**CLOUDS["openstack"], **BARE},
     "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},

@@ -33,7 +33,7 @@ def _monitoring(platform: Platform) -> MonitoringArgs:
     url = monitoring.alerts.url
     return MonitoringArgs(
         port=monitoring.port,
-        alert_port=monitoring.alert_port,
+        alert_port=monitoring.alerts.port,
         memory=parse_size(monitoring.memory, field=f"{_FIELD}.memory"),
         volume=platform.volumes[VOLUME],
         retention=monitoring.retention,

@@ -35,7 +35,7 @@ class MonitoringProduct(Product):
 
     def ports(self, settings: Settings) -> Mapping[str, int]:
         monitoring = monitoring_settings(settings)
-        ports = {"monitoring": monitoring.port, "monitoring.alerts": monitoring.alert_port}
+        ports = {"monitoring": monitoring.port, "monitoring.alerts": monitoring.alerts.port}
         if GRAFANA in settings.images:
             ports["monitoring.grafana"] = monitoring.grafana.port
         return ports
@@ -54,7 +54,8 @@ class MonitoringProduct(Product):
                 problem="too little for Prometheus",
                 fix=f"use {format_size(_LEAST_MEMORY)} or more",
             )
-        check_memory(parse_size(monitoring.grafana.memory, field=f"{_FIELD}.grafana.memory"), field=f"{_FIELD}.grafana")
+        grafana = f"{_FIELD}.grafana.memory"
+        check_memory(parse_size(monitoring.grafana.memory, field=grafana), field=grafana)
         check_data_node(monitoring.data_node, nodes, service="monitoring-prometheus", field=f"{_FIELD}.data_node")
         _check_times(monitoring)
         _check_room(settings, monitoring)

@@ -10,6 +10,7 @@ from stacks.section import Duration, NodeName, Port, SecretText, Section, Size
 class AlertSettings(Section):
     """When somebody is told, and who."""
 
+    port: Port = Field(default=9093, description="Published port of Alertmanager.")
     url: SecretText | None = Field(
         default=None,
         description="Webhook that Alertmanager calls, encrypted (`config set --secret`); without it alerts are only "
@@ -47,7 +48,6 @@ class MonitoringSettings(Section):
     take the place of the exporter of containers and of the pages that come with the project."""
 
     port: Port = Field(default=9090, description="Published port of Prometheus and of the page /consoles/swarm.html.")
-    alert_port: Port = Field(default=9093, description="Published port of Alertmanager.")
     memory: Size = Field(default="512m", description="Limit of Prometheus' container.")
     retention: Duration = Field(default="360h", description="How long samples are kept, at most.")
     retention_size: Size = Field(default="4g", description="How many bytes of them are kept, at most.")
