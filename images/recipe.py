@@ -14,7 +14,7 @@ NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
 MONITORING: Final = ("prometheus", "alertmanager", "node-exporter", "exporter")
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", *MONITORING)
+SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "influxdb", *MONITORING)
 """The images that services run; the registry of a stack holds those of its own products."""
 PARENTS: Final[Mapping[str, str]] = {"spark": "jre"}
 """Images that stand on another one than the base."""

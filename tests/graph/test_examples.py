@@ -36,6 +36,7 @@ NODES = {
     "worker-pool": (3, 0),
     "compose-blog": (1, 2),
     "compose-metrics": (1, 1),
+    "compose-series": (1, 1),
 }
 """Managers and workers that are machines of the plan."""
 
