@@ -220,3 +220,13 @@ def test_who_looks_at_the_stack_finds_the_page_and_the_user_and_the_password_is_
     (outputs,) = [outputs for urn, outputs in found.outputs.items() if "::pulumi:pulumi:Stack::" in urn]
     assert outputs["monitoring"] == {"user": "flotilla", "page": "/consoles/swarm.html"}
     assert outputs["monitoring_password"]["value"].startswith("sentinel-secret")
+
+
+def test_a_service_of_a_compose_file_joins_the_overlay_and_asks_to_be_measured() -> None:
+    shop = {"file": "examples/compose/measured.yaml", "images": {"haproxy:2.6": "haproxy"}}
+    found = record(
+        {"services": {"web": None, "wordpress": None, "monitoring": {}}, "compose": {"shop": shop}}, "applied"
+    )
+    assert networks(found, "shop_shop") == networks(found, "monitoring-node-exporter")
+    labels = {label["label"]: label["value"] for label in services(found)["shop_shop"].inputs["labels"]}
+    assert {"prometheus.job": "shop", "prometheus.port": "8404"}.items() <= labels.items()

@@ -29,12 +29,12 @@ def pages(part: str, environment: Mapping[str, str]) -> Pages:
         engine = Engine(environment["DOCKER_HOST"])
         return {"/metrics": lambda: swarm_metrics(engine), "/healthz": lambda: f"{len(engine.get('/nodes'))} nodes\n"}
     if part == "node":
-        containers = Containers(Engine(environment["DOCKER_HOST"])) if "DOCKER_HOST" in environment else None
-        address = environment["ENGINE_METRICS"]
+        engine = Engine(environment["DOCKER_HOST"]) if "DOCKER_HOST" in environment else None
+        containers = Containers(engine) if engine else None
         return {
             "/metrics": lambda: node_metrics(containers, environment),
-            "/engine": lambda: engine_metrics(address),
-            "/healthz": lambda: f"{len(engine_metrics(address))} bytes of the engine's\n",
+            "/engine": lambda: engine_metrics(environment["ENGINE_METRICS"]),
+            "/healthz": lambda: f"{len(engine.get('/containers/json'))} containers\n" if engine else "no containers\n",
         }
     sys.exit(f"exporter: unknown part '{part}': use node or swarm")
 

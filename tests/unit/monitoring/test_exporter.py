@@ -360,6 +360,19 @@ def test_the_engines_own_metrics_are_handed_on_as_they_are() -> None:
                 urllib.request.urlopen(f"{url}/containers/json")
 
 
+def test_an_exporter_of_a_node_is_healthy_when_its_engine_lists_containers_whatever_metrics_the_engine_has() -> None:
+    answers: dict[str, Any] = {}
+    with serving(answers) as (address, _):
+        environment = {"DOCKER_HOST": address, "ENGINE_METRICS": "127.0.0.1:1"}
+        with exporter(environment, "node") as url:
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                urllib.request.urlopen(f"{url}/healthz")
+            answers["/containers/json"] = [{"Id": "abc"}]
+            assert urllib.request.urlopen(f"{url}/healthz").read() == b"1 containers\n"
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                urllib.request.urlopen(f"{url}/engine")
+
+
 def test_a_part_that_does_not_exist_is_refused_by_name() -> None:
     with pytest.raises(SystemExit, match="unknown part 'moon': use node or swarm"):
         pages("moon", {})
