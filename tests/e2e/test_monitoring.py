@@ -9,6 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -105,9 +106,10 @@ def password(platform: Platform) -> str:
     return json.loads(done.stdout)["monitoring_password"]
 
 
-def get(address: str, path: str, password: str | None) -> tuple[int, str]:
-    """Status and text; a refused connection is status 0."""
-    request = urllib.request.Request(f"http://{address}{path}")
+def get(address: str, path: str, password: str | None, body: Any = None) -> tuple[int, str]:
+    """Status and text, of a POST where there is a body; a refused connection is status 0."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{address}{path}", data, {"Content-Type": "application/json"})
     if password is not None:
         word = base64.b64encode(f"flotilla:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {word}")
@@ -269,17 +271,41 @@ def test_a_manager_that_is_lost_is_told_of_shown_on_the_page_and_again_when_it_i
     wait_for("that nothing is wrong", lambda: firing(password) == [], 180)
 
 
+def tasks(platform: Platform) -> set[str]:
+    """The tasks of Prometheus and Alertmanager that run."""
+    command = "docker service ps --no-trunc --format '{{.CurrentState}} {{.ID}}'"
+    listed = platform.on("manager-1", f"{command} monitoring-prometheus monitoring-alertmanager")
+    return {line.split()[-1] for line in listed.splitlines() if line.startswith("Running")}
+
+
+def silences(password: str) -> list[str]:
+    status, text = get(ALERTS, "/api/v2/silences", password)
+    return [one["comment"] for one in json.loads(text)] if status == 200 else []
+
+
 def test_samples_and_silences_outlive_their_tasks(platform: Platform, password: str) -> None:
+    now = datetime.now(UTC)
+    silence = {
+        "matchers": [{"name": "alertname", "value": "NodeDown", "isRegex": False}],
+        "createdBy": "me",
+        "comment": "a new disk",
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+    }
+    assert get(ALERTS, "/api/v2/silences", password, silence)[0] == 200
+    assert silences(password) == ["a new disk"]
     before = value(password, "min_over_time(timestamp(flotilla_swarm_manager_leader == 1)[1h:5s])")
+    old = tasks(platform)
     for service in ("monitoring-prometheus", "monitoring-alertmanager"):
         platform.on("manager-1", f"docker service update --force --detach {service}")
 
-    def moved() -> bool:
-        running = "docker service ps --filter desired-state=running --format '{{.CurrentState}} {{.Name}}'"
-        return "Running" in platform.on("manager-1", f"{running} monitoring-prometheus")
+    def others() -> bool:
+        now_running = tasks(platform)
+        return len(now_running) == 2 and not now_running & old
 
-    wait_for("another task", moved, 120)
-    wait_for("its answer", lambda: query(password, "up") != [], 120)
+    wait_for("other tasks", others, 150)
+    wait_for("the silence", lambda: silences(password) == ["a new disk"], 120)
+    wait_for("an answer", lambda: query(password, "up") != [], 120)
     assert value(password, "min_over_time(timestamp(flotilla_swarm_manager_leader == 1)[1h:5s])") == before
 
 

@@ -94,12 +94,11 @@ class Monitoring(Component):
     """The services `monitoring-…` on the overlay `monitoring`, which services that want to be measured may join."""
 
     token = "flotilla:services:Monitoring"
-    declares = ("prometheus", "alertmanager", "exporters", "overlay", "routes", "password")
+    declares = ("services", "overlay", "sockets", "routes", "password")
 
-    prometheus: SwarmService
-    alertmanager: SwarmService
-    exporters: Mapping[str, SwarmService]
+    services: Mapping[str, SwarmService]
     overlay: Overlay
+    sockets: SocketProxy
     routes: tuple[Route, ...]
     password: pulumi.Output[str]
 
@@ -115,8 +114,6 @@ class Monitoring(Component):
             self.child(),
         )
         login = self._login()
-        prometheus = self._service("prometheus", _prometheus(args, overlay, sockets, login))
-        alertmanager = self._service("alertmanager", _alertmanager(args, overlay, login))
         measuring = Measuring(
             overlay_id=overlay.network_id,
             sockets_id=sockets.overlay.network_id,
@@ -126,7 +123,9 @@ class Monitoring(Component):
             cluster=args.cluster,
             images=args.images,
         )
-        made = {
+        services = {
+            "prometheus": _prometheus(args, overlay, sockets, login),
+            "alertmanager": _alertmanager(args, overlay, login),
             "node-exporter": exporters.node_exporter(measuring),
             "engine-exporter": exporters.engine_exporter(measuring),
             "swarm-exporter": exporters.swarm_exporter(measuring),
@@ -137,20 +136,18 @@ class Monitoring(Component):
             _route(names.ALERTMANAGER, args.alert_port, names.ALERTMANAGER_PORT, overlay),
         ]
         if args.grafana:
-            self._service("grafana", _grafana(args, args.grafana, overlay, login))
+            services["grafana"] = _grafana(args, args.grafana, overlay, login)
             route = _route(names.GRAFANA, args.grafana.port, names.GRAFANA_PORT, overlay, health_path="/api/health")
             routes.append(route)
         self.publish(
-            prometheus=prometheus,
-            alertmanager=alertmanager,
-            exporters={key: self._service(key, service) for key, service in made.items()},
+            services={
+                key: SwarmService(self.child_name(key), service, self.child()) for key, service in services.items()
+            },
             overlay=overlay,
+            sockets=sockets,
             routes=tuple(routes),
             password=login.password,
         )
-
-    def _service(self, key: str, service: SwarmServiceArgs) -> SwarmService:
-        return SwarmService(self.child_name(key), service, self.child())
 
     def _login(self) -> "_Login":
         provider = random.Provider(self.child_name("random"), opts=self.child())

@@ -21,7 +21,7 @@ def deploy_monitoring(platform: Platform) -> Deployed:
     made = Monitoring("monitoring", _monitoring(platform))
     return Deployed(
         routes=made.routes,
-        networks={made.overlay.key: made.overlay.network_id},
+        networks={overlay.key: overlay.network_id for overlay in (made.overlay, made.sockets.overlay)},
         outputs={"monitoring": {"user": USER, "page": PAGE_PATH}, "monitoring_password": made.password},
     )
 
