@@ -14,9 +14,25 @@ NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
 MONITORING: Final = ("prometheus", "alertmanager", "node-exporter", "exporter")
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "influxdb", *MONITORING)
+SERVICES: Final = (
+    "nginx",
+    "mariadb",
+    "wordpress",
+    "haproxy",
+    "spark",
+    "influxdb",
+    "registry-service",
+    "ui",
+    "mvc",
+    "mvc-1.1",
+    *MONITORING,
+)
 """The images that services run; the registry of a stack holds those of its own products."""
-PARENTS: Final[Mapping[str, str]] = {"spark": "jre"}
+PARENTS: Final[Mapping[str, str]] = {
+    "spark": "jre",
+    "registry-service": "registry",
+    "mvc-1.1": "mvc",
+}
 """Images that stand on another one than the base."""
 CHILDREN: Final = ("machine", "registry", "jre", *SERVICES)
 """Every image with a Dockerfile, parents before children."""

@@ -18,8 +18,11 @@ from stacks.load import Inputs
 from stacks.plan import Plan, make_plan
 from stacks.products.catalogue import wanted_products
 from stacks.products.monitoring.deploy import deploy_monitoring
+from stacks.products.mvc.deploy import deploy_mvc
 from stacks.products.platform import Deployed, Platform
+from stacks.products.registry.deploy import deploy_registry
 from stacks.products.spark.deploy import deploy_spark
+from stacks.products.ui.deploy import deploy_ui
 from stacks.products.web.deploy import deploy_web
 from stacks.products.wordpress.deploy import deploy_wordpress
 
@@ -27,6 +30,9 @@ DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
     "web": deploy_web,
     "wordpress": deploy_wordpress,
     "spark": deploy_spark,
+    "registry": deploy_registry,
+    "ui": deploy_ui,
+    "mvc": deploy_mvc,
     "monitoring": deploy_monitoring,
 }
 """How each product of the catalogue is deployed."""

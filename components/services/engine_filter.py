@@ -62,6 +62,11 @@ def check_paths(paths: Sequence[str], access: Access, *, field: str) -> None:
                 raise PlanError(field=field, value=path, problem=refused[segment], fix="leave it out")
 
 
+def endpoint(host: str) -> str:
+    """What a client of the proxy `host` takes for DOCKER_HOST."""
+    return f"tcp://{host}:{PORT}"
+
+
 def render(paths: Sequence[str], access: Access = "read") -> str:
     """The whole `haproxy.cfg`: the paths, with and without the API's version before them, and nothing else."""
     allowed = (f"acl allowed path_reg '{_expression(path)}'" for path in sorted({PING, *paths}))

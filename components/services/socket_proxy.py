@@ -55,7 +55,7 @@ class SocketProxy(Component):
             service=service,
             overlay=overlay,
             # By way of the service, so that clients begin when it answers.
-            endpoint=service.service_name.apply(lambda host: f"tcp://{host}:{engine_filter.PORT}"),
+            endpoint=service.service_name.apply(engine_filter.endpoint),
             configuration=configuration,
         )
 

@@ -1,8 +1,11 @@
 """All products, in the order in which they are deployed."""
 
 from stacks.products.monitoring.plan import MonitoringProduct
+from stacks.products.mvc.plan import MvcProduct
 from stacks.products.product import Product
+from stacks.products.registry.plan import RegistryProduct
 from stacks.products.spark.plan import SparkProduct
+from stacks.products.ui.plan import UiProduct
 from stacks.products.web.plan import WebProduct
 from stacks.products.wordpress.plan import WordPressProduct
 from stacks.settings import Settings
@@ -11,6 +14,9 @@ PRODUCTS: tuple[Product, ...] = (
     WebProduct(),
     WordPressProduct(),
     SparkProduct(),
+    RegistryProduct(),
+    UiProduct(),
+    MvcProduct(),
     MonitoringProduct(),
 )
 

@@ -12,6 +12,7 @@ from images.recipe import (
     BASE,
     CHILDREN,
     IMAGES_FOLDER,
+    PARENTS,
     SERVICES,
     build_context,
     combined_hash,
@@ -69,12 +70,13 @@ def test_another_base_gives_every_image_another_tag() -> None:
     own, given = recipes(), recipes("debian@sha256:1")
     assert list(own) == [BASE, *CHILDREN]
     assert all(own[name].reference != given[name].reference for name in own)
-    assert {own[name].parent for name in CHILDREN} == {own[BASE].reference, own["jre"].reference}
+    assert {own[name].parent for name in CHILDREN} == {own[name].reference for name in (BASE, *PARENTS.values())}
 
 
 def test_an_image_on_another_than_the_base_is_preceded_by_it() -> None:
     assert with_parents(["spark", "nginx"]) == (BASE, "jre", "nginx", "spark")
     assert with_parents([]) == (BASE,)
+    assert with_parents(["registry-service"]) == (BASE, "registry", "registry-service")
     assert recipes()["spark"].parent == recipes()["jre"].reference
 
 
