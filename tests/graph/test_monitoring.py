@@ -230,3 +230,9 @@ def test_a_service_of_a_compose_file_joins_the_overlay_and_asks_to_be_measured()
     assert networks(found, "shop_shop") == networks(found, "monitoring-node-exporter")
     labels = {label["label"]: label["value"] for label in services(found)["shop_shop"].inputs["labels"]}
     assert {"prometheus.job": "shop", "prometheus.port": "8404"}.items() <= labels.items()
+
+
+def test_links_in_alerts_lead_where_users_find_prometheus() -> None:
+    env = container(graph({"external_url": "https://prometheus.example/"}), "monitoring-prometheus")["env"]
+    assert env["EXTERNAL_URL"] == "https://prometheus.example/"
+    assert "EXTERNAL_URL" not in container(graph(), "monitoring-prometheus")["env"]
