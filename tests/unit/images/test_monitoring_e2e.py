@@ -150,6 +150,13 @@ def test_prometheus_has_its_rules_and_measures_itself(yard: Yard, images: Mappin
     assert yard.client.inspect_container(started.identity)["State"]["ExitCode"] == 0
 
 
+def test_prometheus_that_users_find_below_a_path_is_healthy_too(yard: Yard, images: Mapping[str, str]) -> None:
+    files = {CONFIGURATION_PATH: (CONFIGURATION, 0o444), RULES_PATH: (render_rules(AlertLimits()), 0o444), **secrets()}
+    environment = {**LOGIN, "EXTERNAL_URL": "https://example.com/prometheus/"}
+    started = yard.start(images["prometheus"], files=files, environment=environment)
+    eventually(lambda: started.run("prometheus-health")[0] == 0, "Prometheus answers a query")
+
+
 def test_prometheus_says_which_line_of_its_configuration_is_wrong(yard: Yard, images: Mapping[str, str]) -> None:
     files = {CONFIGURATION_PATH: (CONFIGURATION.replace("scrape_configs:", "scrap_configs:"), 0o444)}
     started = yard.start(images["prometheus"], files=files)
