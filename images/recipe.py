@@ -13,6 +13,7 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
+MONITORING: Final = ("prometheus", "alertmanager", "node-exporter", "exporter")
 SERVICES: Final = (
     "nginx",
     "mariadb",
@@ -24,6 +25,7 @@ SERVICES: Final = (
     "ui",
     "mvc",
     "mvc-1.1",
+    *MONITORING,
 )
 """The images that services run; the registry of a stack holds those of its own products."""
 PARENTS: Final[Mapping[str, str]] = {

@@ -17,6 +17,7 @@ from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import Plan, make_plan
 from stacks.products.catalogue import wanted_products
+from stacks.products.monitoring.deploy import deploy_monitoring
 from stacks.products.mvc.deploy import deploy_mvc
 from stacks.products.platform import Deployed, Platform
 from stacks.products.registry.deploy import deploy_registry
@@ -32,6 +33,7 @@ DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
     "registry": deploy_registry,
     "ui": deploy_ui,
     "mvc": deploy_mvc,
+    "monitoring": deploy_monitoring,
 }
 """How each product of the catalogue is deployed."""
 

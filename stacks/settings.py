@@ -8,6 +8,7 @@ from pydantic import Field
 from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, ProfileSet
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
+from stacks.products.monitoring.settings import MonitoringSettings
 from stacks.products.mvc.settings import MvcSettings
 from stacks.products.registry.settings import UserRegistrySettings
 from stacks.products.spark.settings import SparkSettings
@@ -141,6 +142,7 @@ class ServiceSettings(Section):
     registry: UserRegistrySettings | None = None
     ui: UiSettings | None = None
     mvc: MvcSettings | None = None
+    monitoring: MonitoringSettings | None = None
 
 
 class LoadBalancerSettings(Section):

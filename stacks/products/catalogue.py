@@ -1,5 +1,6 @@
 """All products, in the order in which they are deployed."""
 
+from stacks.products.monitoring.plan import MonitoringProduct
 from stacks.products.mvc.plan import MvcProduct
 from stacks.products.product import Product
 from stacks.products.registry.plan import RegistryProduct
@@ -16,6 +17,7 @@ PRODUCTS: tuple[Product, ...] = (
     RegistryProduct(),
     UiProduct(),
     MvcProduct(),
+    MonitoringProduct(),
 )
 
 

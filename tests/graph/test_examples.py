@@ -29,6 +29,7 @@ NODES = {
     "registry": (1, 2),
     "ui": (1, 2),
     "mvc": (1, 3),
+    "monitoring": (3, 2),
     "minimal": (1, 3),
     "three-nodes": (1, 2),
     "five-nodes": (1, 4),

@@ -64,6 +64,14 @@ MVC: dict[str, Any] = {
     "workers": {"count": 3, "labels": {"type": "mvc"}},
 }
 MVC_GLOBAL: dict[str, Any] = {**MVC, "services": {**NOTHING, "mvc": {"mode": "global", "version": "1.1"}}}
+MONITORING: dict[str, Any] = {
+    "services": {
+        "web": {},
+        "wordpress": None,
+        "monitoring": {"alerts": {"url": "https://hooks.example/sentinel-secret"}},
+    },
+    "images": {name: f"registry.example.com/{name}@sha256:" + "0" * 64 for name in ("cadvisor", "grafana")},
+}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -89,6 +97,8 @@ STACKS: dict[str, dict[str, Any]] = {
     **{f"{cloud} mvc": {**base, **MVC} for cloud, base in CLOUDS.items()},
     "local mvc mesh": {**MVC, **MESH},
     "local mvc global": MVC_GLOBAL,
+    "local monitoring": MONITORING,
+    "local monitoring mesh": {**MONITORING, **MESH},
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
@@ -97,6 +107,8 @@ STACKS: dict[str, dict[str, Any]] = {
     "aws spark": {**CLOUDS["aws"], **SPARK},
     "aws ui": {**CLOUDS["aws"], **PORTAINER},
     "openstack ui": {**CLOUDS["openstack"], **UI},
+    "aws monitoring": {**CLOUDS["aws"], **MONITORING},
+    "openstack monitoring": {**CLOUDS["openstack"], **MONITORING},
     "openstack spark": {**CLOUDS["openstack"], **SPARK},
     "openstack bare": {**CLOUDS["openstack"], **BARE},
     "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},

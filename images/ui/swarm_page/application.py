@@ -5,7 +5,6 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -14,8 +13,8 @@ from .gate import TICKET_SECONDS, Gate, TooManyFailuresError
 from .markup import Html
 from .swarm import Swarm, SwarmError
 
-COOKIE: Final = "flotilla_ticket"
 _LARGEST_FORM: Final = 4096
+_OURS_ALONE: Final = "HttpOnly; SameSite=Strict"
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
@@ -62,7 +61,7 @@ class Application:
     def _answer(self, environ: dict[str, Any]) -> Answer:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
         if method == "POST" and path in ("/login", "/logout"):
-            return self._log_in(environ) if path == "/login" else _logged_out()
+            return self._log_in(environ) if path == "/login" else self._logged_out()
         if method not in ("GET", "HEAD"):
             return Answer(status="405 Method Not Allowed", body="this page only reads\n", kind="text/plain")
         return self._open(path) or self._guarded(environ, path)
@@ -86,7 +85,7 @@ class Application:
         return None
 
     def _guarded(self, environ: dict[str, Any], path: str) -> Answer:
-        admitted = self.gate.admits(_ticket(environ)) or self._knows_password(environ)
+        admitted = self.gate.admits(self._ticket(environ)) or self._knows_password(environ)
         if path == "/basic":
             # For who has the password in the address: a browser sends it only when it is asked in these words.
             return self._entered(environ) if admitted else _challenge()
@@ -132,26 +131,25 @@ class Application:
 
     def _entered(self, environ: dict[str, Any]) -> Answer:
         secure = "; Secure" if environ.get("HTTP_X_FORWARDED_PROTO") == "https" else ""
-        cookie = f"{COOKIE}={self.gate.ticket()}; Path=/; Max-Age={TICKET_SECONDS}; HttpOnly; SameSite=Strict{secure}"
+        cookie = f"{self.gate.cookie}={self.gate.ticket()}; Path=/; Max-Age={TICKET_SECONDS}; {_OURS_ALONE}{secure}"
         return Answer(status="303 See Other", headers={"Location": "/", "Set-Cookie": cookie})
 
+    def _logged_out(self) -> Answer:
+        cookie = f"{self.gate.cookie}=; Path=/; Max-Age=0; {_OURS_ALONE}"
+        return Answer(status="303 See Other", headers={"Location": "/login", "Set-Cookie": cookie})
 
-def _logged_out() -> Answer:
-    cookie = f"{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"
-    return Answer(status="303 See Other", headers={"Location": "/login", "Set-Cookie": cookie})
+    def _ticket(self, environ: dict[str, Any]) -> str:
+        """By hand: what other pages on this host left there is no reason to overlook ours."""
+        for part in environ.get("HTTP_COOKIE", "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == self.gate.cookie:
+                return value
+        return ""
 
 
 def _challenge() -> Answer:
     headers = {"WWW-Authenticate": 'Basic realm="Swarm", charset="UTF-8"'}
     return Answer(status="401 Unauthorized", body=pages.login_page(), headers=headers)
-
-
-def _ticket(environ: dict[str, Any]) -> str:
-    try:
-        found = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
 
 
 def _form(environ: dict[str, Any]) -> dict[str, str]:

@@ -31,6 +31,8 @@ class Gate:
         self._password = password.encode()
         # From the password, so that tickets outlive a restart and end with the password.
         self._key = hmac.digest(self._password, b"tickets of the page", "sha256")
+        # Browsers have one drawer for all ports of a host, and there may be another such page on it.
+        self.cookie: Final = f"flotilla_{self._signature('cookie')[:8]}"
         self._clock = clock
         self._failures: deque[float] = deque(maxlen=_MOST_FAILURES)
         self._lock = threading.Lock()

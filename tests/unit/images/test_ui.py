@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from images.ui.swarm_page import pages
-from images.ui.swarm_page.application import COOKIE, Application
+from images.ui.swarm_page.application import Application
 from images.ui.swarm_page.gate import TICKET_SECONDS, Gate, TooManyFailuresError
 from images.ui.swarm_page.markup import Html, joined, tag
 from images.ui.swarm_page.swarm import Swarm, SwarmError, short_image
@@ -163,6 +163,16 @@ def test_the_ticket_is_for_the_browser_alone_and_no_password() -> None:
     assert visitor.headers["Set-Cookie"].endswith("; Secure")
 
 
+def test_cookies_of_other_pages_on_the_host_are_in_nobodys_way() -> None:
+    visitor, other = Visitor(), Visitor(gate=Gate("another"))
+    visitor.log_in()
+    other.log_in()
+    assert visitor.cookie.partition("=")[0] != other.cookie.partition("=")[0]
+    visitor.cookie = f'settings={{"a":[1,2]}}; =; {other.cookie}; {visitor.cookie}; x'
+    assert visitor.ask("/")[0] == 200
+    assert other.ask("/", HTTP_COOKIE="x;y=1; ")[0] == 303
+
+
 def test_a_ticket_of_another_password_or_another_time_or_a_changed_one_is_none() -> None:
     now = 1_000_000.0
     gate = Gate(PASSWORD, clock=lambda: now)
@@ -221,7 +231,7 @@ def test_the_password_may_come_as_basic_authentication() -> None:
     # A browser that has the password in the address gives it only when it is asked so.
     assert visitor.ask("/basic")[0] == 401
     assert visitor.ask("/basic", HTTP_AUTHORIZATION=basic("admin", PASSWORD))[0] == 303
-    assert visitor.cookie.startswith(COOKIE)
+    assert visitor.cookie.startswith("flotilla_")
     assert visitor.ask("/")[0] == 200
 
 
