@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,7 @@ def settings_of(file: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def standing(folder: Path, settings: dict[str, Any]) -> Iterator[Platform]:
+def standing(folder: Path, settings: dict[str, Any]) -> Generator[Platform]:
     """A platform that is taken down at the end, whatever happened."""
     assert leftovers() == [], "an earlier run left these; remove them first"
     made = Platform(folder, settings)
