@@ -13,9 +13,9 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark")
+SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "hadoop")
 """The images that services run; the registry of a stack holds those of its own products."""
-PARENTS: Final[Mapping[str, str]] = {"spark": "jre"}
+PARENTS: Final[Mapping[str, str]] = {"spark": "jre", "hadoop": "spark"}
 """Images that stand on another one than the base."""
 CHILDREN: Final = ("machine", "registry", "jre", *SERVICES)
 """Every image with a Dockerfile, parents before children."""

@@ -11,6 +11,7 @@ import pytest
 from images.recipe import (
     BASE,
     CHILDREN,
+    PARENTS,
     IMAGES_FOLDER,
     SERVICES,
     build_context,
@@ -69,7 +70,7 @@ def test_another_base_gives_every_image_another_tag() -> None:
     own, given = recipes(), recipes("debian@sha256:1")
     assert list(own) == [BASE, *CHILDREN]
     assert all(own[name].reference != given[name].reference for name in own)
-    assert {own[name].parent for name in CHILDREN} == {own[BASE].reference, own["jre"].reference}
+    assert {own[name].parent for name in CHILDREN} == {own[name].reference for name in (BASE, *PARENTS.values())}
 
 
 def test_an_image_on_another_than_the_base_is_preceded_by_it() -> None:
