@@ -11,8 +11,8 @@ import pytest
 from images.recipe import (
     BASE,
     CHILDREN,
-    PARENTS,
     IMAGES_FOLDER,
+    PARENTS,
     SERVICES,
     build_context,
     combined_hash,

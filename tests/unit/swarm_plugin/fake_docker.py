@@ -173,7 +173,7 @@ class FakeDaemon:
 
     def create_service(self, template: dict[str, Any], *, name: str, labels: Any, mode: Any) -> dict[str, str]:
         swarm = self._manage()
-        service_id = f"service-{len(swarm.services) + 1}"
+        service_id = f"service-{len(self.world.started) + 1}"
         swarm.services[service_id] = {"ID": service_id, "Spec": {"Name": name, "Mode": mode, "TaskTemplate": template}}
         self.world.started.append(name)
         self.world.errands.append(template["ContainerSpec"].get("Command") or [])
