@@ -17,6 +17,7 @@ from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import Plan, make_plan
 from stacks.products.catalogue import wanted_products
+from stacks.products.hadoop.deploy import deploy_hadoop
 from stacks.products.platform import Deployed, Platform
 from stacks.products.spark.deploy import deploy_spark
 from stacks.products.web.deploy import deploy_web
@@ -26,6 +27,7 @@ DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
     "web": deploy_web,
     "wordpress": deploy_wordpress,
     "spark": deploy_spark,
+    "hadoop": deploy_hadoop,
 }
 """How each product of the catalogue is deployed."""
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, ProfileSet
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
+from stacks.products.hadoop.settings import HadoopSettings
 from stacks.products.spark.settings import SparkSettings
 from stacks.products.web.settings import WebSettings
 from stacks.products.wordpress.settings import WordPressSettings
@@ -135,6 +136,7 @@ class ServiceSettings(Section):
     web: WebSettings | None = Field(default_factory=WebSettings)
     wordpress: WordPressSettings | None = Field(default_factory=WordPressSettings)
     spark: SparkSettings | None = None
+    hadoop: HadoopSettings | None = None
 
 
 class LoadBalancerSettings(Section):

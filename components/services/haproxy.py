@@ -13,7 +13,7 @@ class Frontend:
     """A port to listen on, and the servers behind it: every address that Docker's DNS gives for the name `backend`, or
     those of `servers` (address by name) where they are known beforehand; each is checked by a request for
     `health_path`, or by a connection where that is empty: such a port carries any protocol. `expected` is how many
-    there are now."""
+    there are now. A `read_only` one passes on no request that changes anything."""
 
     name: str
     port: int
@@ -22,6 +22,7 @@ class Frontend:
     expected: int
     health_path: str
     servers: Mapping[str, str] = field(default_factory=dict[str, str])
+    read_only: bool = False
 
 
 def render(frontends: Sequence[Frontend], *, statistics_port: int | None = None) -> str:
@@ -105,6 +106,8 @@ _IDLE = "1h"
 
 def _frontend(frontend: Frontend) -> str:
     own = ("option forwardfor if-none",) if frontend.health_path else (*_ANY_PROTOCOL, f"timeout client {_IDLE}")
+    if frontend.read_only:
+        own = (*own, "http-request deny deny_status 405 unless { method GET HEAD OPTIONS }")
     return _section(
         f"frontend {frontend.name}",
         f"bind :{frontend.port}",

@@ -1,5 +1,6 @@
 """All products, in the order in which they are deployed."""
 
+from stacks.products.hadoop.plan import HadoopProduct
 from stacks.products.product import Product
 from stacks.products.spark.plan import SparkProduct
 from stacks.products.web.plan import WebProduct
@@ -10,6 +11,7 @@ PRODUCTS: tuple[Product, ...] = (
     WebProduct(),
     WordPressProduct(),
     SparkProduct(),
+    HadoopProduct(),
 )
 
 
