@@ -26,6 +26,7 @@ NODES = {
     "aws": (3, 6),
     "openstack": (3, 6),
     "spark": (1, 3),
+    "hadoop": (1, 5),
     "minimal": (1, 3),
     "three-nodes": (1, 2),
     "five-nodes": (1, 4),

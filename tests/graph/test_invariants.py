@@ -51,6 +51,18 @@ SPARK: dict[str, Any] = {
         },
     }
 }
+HADOOP: dict[str, Any] = {
+    "workers": {"count": 4},
+    "services": {
+        "web": None,
+        "wordpress": None,
+        "hadoop": {
+            "datanodes": 4,
+            "spark_history": {},
+            "jobs": {"pi": {"args": ["pi", "2", "10"]}, "mine": {"engine": "spark", "application": "mine.py"}},
+        },
+    },
+}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -69,6 +81,7 @@ STACKS: dict[str, dict[str, Any]] = {
     "local bare": BARE,
     "local spark": SPARK,
     "local spark mesh": {**SPARK, **MESH},
+    "local hadoop": HADOOP,
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
@@ -76,6 +89,8 @@ STACKS: dict[str, dict[str, Any]] = {
     "aws zones": {**CLOUDS["aws"], **MESH, "aws": {"nat": "per_zone"}, "storage": {"flocker_control": True}},
     "aws spark": {**CLOUDS["aws"], **SPARK},
     "openstack spark": {**CLOUDS["openstack"], **SPARK},
+    "aws hadoop": {**CLOUDS["aws"], **HADOOP},
+    "openstack hadoop": {**CLOUDS["openstack"], **HADOOP},
     "openstack bare": {**CLOUDS["openstack"], **BARE},
     "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},
 }
