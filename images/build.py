@@ -166,7 +166,8 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _names(text: str) -> tuple[str, ...]:
+def service_names(text: str) -> tuple[str, ...]:
+    """Names of service images with commas between them, in the order of the recipes."""
     names = tuple(name for name in text.split(",") if name)
     for name in names:
         if name not in SERVICES:
@@ -182,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], choices=CHILDREN, help="build just this image (repeat)")
     parser.add_argument(
         "--services",
-        type=_names,
+        type=service_names,
         default=SERVICES,
         metavar="NAME,...",
         help=f"the service images that the stack runs, none when empty (default: {','.join(SERVICES)})",

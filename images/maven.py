@@ -64,12 +64,17 @@ def artefacts_of(folder: Path) -> Artefacts | None:
     )
 
 
+def is_to_be_fetched(folder: Path, downloads: Path) -> bool:
+    """Whether the image of this folder takes jars that no earlier run has fetched."""
+    artefacts = artefacts_of(folder)
+    return artefacts is not None and bool(_missing(artefacts, _store(downloads)))
+
+
 def fetch(artefacts: Artefacts, downloads: Path, log: Log) -> Path:
     """The folder that has all jars: those of an earlier run, the others by one run of mvn."""
-    store = downloads / "maven"
+    store = _store(downloads)
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
-    missing = [jar for jar in artefacts.jars if not (store / jar.file).exists()]
-    if missing:
+    if missing := _missing(artefacts, store):
         log.write(f"fetching {len(missing)} jars")
         with tempfile.TemporaryDirectory(dir=downloads) as work:
             _copy(missing, Path(work), log)
@@ -102,6 +107,14 @@ def project(jars: Iterable[Artefact], target: Path) -> str:
 </plugin></plugins></build>
 </project>
 """
+
+
+def _store(downloads: Path) -> Path:
+    return downloads / "maven"
+
+
+def _missing(artefacts: Artefacts, store: Path) -> list[Artefact]:
+    return [jar for jar in artefacts.jars if not (store / jar.file).exists()]
 
 
 def _item(jar: Artefact) -> str:

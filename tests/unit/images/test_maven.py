@@ -8,16 +8,18 @@ import tarfile
 import threading
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
+import docker
 import pytest
 
 from images import maven
 from images.context import build_context
 from images.maven import Artefact, Artefacts, artefacts_of
+from images.needs import needed
 from images.progress import BuildError, Log
-from images.recipe import IMAGES_FOLDER
+from images.recipe import IMAGES_FOLDER, NAME_LABEL, recipes
 
 NATIVE = "org.example:native:1.2:jar:linux-x86_64"
 
@@ -135,6 +137,32 @@ def test_a_build_context_has_the_folder_and_the_jars(tmp_path: Path, monkeypatch
     (folder / maven.FILE).write_text(f'{{"take": {{"lib": {{{pins}}}}}, "leave_in_jars": {{}}}}')
     with build_context(folder, tmp_path, log()) as file, tarfile.open(fileobj=file) as made:
         assert made.getnames() == ["Dockerfile", maven.FILE, "lib/some-1.0.jar", "lib/native-1.2-linux-x86_64.jar"]
+
+
+class Engine:
+    """Stands in for an engine that has these images."""
+
+    def __init__(self, *names: str) -> None:
+        self._references = [recipes()[name].reference for name in names]
+
+    def images(self, **_options: Any) -> list[dict[str, Any]]:
+        return [{"RepoTags": [one], "Size": 1, "Labels": {NAME_LABEL: one}} for one in self._references]
+
+
+def test_maven_is_needed_for_an_image_that_is_missing_and_whose_jars_are_too(tmp_path: Path) -> None:
+    def needs(*services: str, have: tuple[str, ...] = ()) -> list[str]:
+        return list(needed(cast("docker.APIClient", Engine(*have)), services, tmp_path, None))
+
+    assert needs("hadoop") == ["maven"]
+    assert needs("hadoop", have=("base", "jre", "spark")) == ["maven"]
+    assert needs("hadoop", have=("base", "jre", "spark", "hadoop")) == []
+    assert needs("nginx", "spark") == []
+    hadoop = artefacts_of(IMAGES_FOLDER / "hadoop")
+    assert hadoop is not None
+    (tmp_path / "maven").mkdir()
+    for jar_file in hadoop.jars:
+        (tmp_path / "maven" / jar_file.file).touch()
+    assert needs("hadoop") == []
 
 
 def test_every_jar_of_hadoop_is_pinned_and_has_a_name_of_its_own() -> None:
