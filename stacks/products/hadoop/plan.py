@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from components.plan.durations import parse_duration
 from components.plan.errors import PlanError
 from components.plan.hadoop import copies, datanode_nodes, offered_memory, spark_container
-from components.plan.placement import Demand, PlanNode, check_memory, check_placement
+from components.plan.placement import Demand, PlanNode, candidates, check_memory, check_placement
 from components.plan.sizes import format_size, parse_size
 from components.plan.spark import daemon_heap, driver_heap
 from components.services.hdfs import NAMENODE, datanode_name
@@ -124,6 +124,7 @@ def check_hadoop(settings: Settings, hadoop: HadoopSettings, nodes: Sequence[Pla
     check_placement(
         Demand(service=NODEMANAGER, replicas=yarn.nodemanagers, constraints=tuple(yarn.nodemanager_constraints)), nodes
     )
+    _check_cores(hadoop, nodes)
     for name, job in hadoop.jobs.items():
         _check_job(name, job, hadoop, limits)
 
@@ -175,6 +176,20 @@ def _check_datanodes(hadoop: HadoopSettings, nodes: Sequence[PlanNode]) -> None:
                 value=hadoop.datanodes,
                 problem=f"{datanode_name(number)} is on {node}, which takes no tasks",
                 fix=f"make {node} active, or use at most {number - 1}",
+            )
+
+
+def _check_cores(hadoop: HadoopSettings, nodes: Sequence[PlanNode]) -> None:
+    """No engine starts a container that may use more CPUs than its node has."""
+    field = f"{_FIELD}.yarn.cores"
+    found = candidates(hadoop.yarn.nodemanager_constraints, nodes, field=f"{_FIELD}.yarn.nodemanager_constraints")
+    for node in found:
+        if hadoop.yarn.cores > node.cpus:
+            raise PlanError(
+                field=field,
+                value=hadoop.yarn.cores,
+                problem=f"a NodeManager may use as many CPUs, and {node.name} has {node.cpus:g}",
+                fix=f"use {max(1, int(node.cpus))}, or give the workers more CPUs",
             )
 
 

@@ -40,7 +40,7 @@ class YarnSettings(Section):
     nodemanager_memory: Size = Field(
         default="1536m", description="Limit of each NodeManager's container; jobs get what it leaves."
     )
-    cores: int = Field(default=2, ge=1, le=256, description="Cores that each NodeManager offers, and its CPU limit.")
+    cores: int = Field(default=1, ge=1, le=256, description="Cores that each NodeManager offers, and its CPU limit.")
     nodemanager_constraints: list[str] = Field(default=AWAY_FROM_MANAGERS, description="Where NodeManagers run.")
 
 

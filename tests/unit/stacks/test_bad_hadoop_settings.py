@@ -107,7 +107,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         job(**SPARK, executor_cores=3),
-        f"{FIELD}.jobs.pi.executor_cores is 3: a NodeManager offers 2; use at most 2, or give {FIELD}.yarn.cores more",
+        f"{FIELD}.jobs.pi.executor_cores is 3: a NodeManager offers 1; use at most 1, or give {FIELD}.yarn.cores more",
+    ),
+    (
+        stack({"yarn": {"cores": 2}}),
+        f"{FIELD}.yarn.cores is 2: a NodeManager may use as many CPUs, and worker-1 has 1; use 1, or give the workers more CPUs",
     ),
     (job(memory="512m"), f"{FIELD}.jobs.pi.memory is '512m': too little for a driver; use 726m or more"),
 ]
