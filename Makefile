@@ -22,7 +22,7 @@ export PULUMI_SKIP_UPDATE_CHECK ?= true
 # An Output in an f-string raises instead of becoming a help text.
 export PULUMI_ERROR_OUTPUT_STRING ?= 1
 
-.PHONY: help up preview refresh status export-stack cost ssh down clean push test test-fast test-e2e lint lock schema policy compose-page images \
+.PHONY: help up preview refresh status output export-stack cost ssh move down clean push test test-fast test-e2e lint lock schema policy compose-page images \
 	identity stack docker preflight
 
 help: ## This list
@@ -41,6 +41,9 @@ refresh: stack ## Read what is really there into the state
 status: $(PY) ## Nodes, services and URLs
 	@$(PY) -m stacks.status --stack $(STACK) --engine $(PULUMI)
 
+output: $(PY) ## One output of the stack, a secret one in plain (NAME=registry_password)
+	@$(PULUMI) stack output "$(NAME)" --stack $(STACK) --show-secrets
+
 export-stack: $(PY) ## The running stack's services as a file for `docker stack deploy`, on standard output
 	@$(PY) -m stacks.export --stack $(STACK) --engine $(PULUMI)
 
@@ -52,6 +55,9 @@ push: images ## Push the built images to the registry of the stack's file, for i
 
 ssh: $(PY) ## A shell on a machine (NODE=manager-1)
 	@$(PY) -m stacks.shell --stack $(STACK) --engine $(PULUMI) $(NODE)
+
+move: $(PY) ## Stop what uses a volume and take it to another node (VOLUME=registry TO=worker-2), for the stack file to name
+	@$(PY) -m stacks.move --stack $(STACK) --engine $(PULUMI) "$(VOLUME)" "$(TO)"
 
 down: $(PY) ## Take the stack away: containers, networks, volumes and state; built images stay
 	@$(PY) -m stacks.files down --stack $(STACK) --engine $(PULUMI)

@@ -36,7 +36,8 @@ SYSCTL_FILE = "/etc/sysctl.d/60-flotilla.conf"
 SSHD_FILE = "/etc/ssh/sshd_config.d/10-flotilla.conf"
 APT_PIN_FILE = "/etc/apt/preferences.d/60-flotilla-engine"
 
-METRICS_ADDRESS = "127.0.0.1:9323"
+METRICS_PORT = 9323
+"""Of the engine's own metrics, on the address of docker0: containers of the machine reach it, other machines do not."""
 
 # Entries of the kernel's neighbour table: before collecting, collecting soon, never more. An overlay has one for each
 # endpoint of the whole network, and the default of 1,024 is reached by one large service (docker/libnetwork#1522).
@@ -151,7 +152,7 @@ class EngineSettings:
     log_size: str = "10m"
     log_files: int = 3
     storage_driver: str = "overlay2"
-    metrics_address: str | None = METRICS_ADDRESS
+    metrics_port: int | None = METRICS_PORT
     package: EnginePackage | None = None
 
     def __post_init__(self) -> None:
@@ -183,8 +184,8 @@ class EngineSettings:
         }
         if self.mtu is not None:
             settings["mtu"] = self.mtu
-        if self.metrics_address is not None:
-            settings["metrics-addr"] = self.metrics_address
+        if self.metrics_port is not None:
+            settings["metrics-addr"] = f"{self.bridge_address.partition('/')[0]}:{self.metrics_port}"
         return settings
 
 

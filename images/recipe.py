@@ -13,9 +13,28 @@ IMAGES_FOLDER: Final = Path(__file__).resolve().parent
 NAME_LABEL: Final = "flotilla.image"
 CONTENT_LABEL: Final = "flotilla.content"
 BASE: Final = "base"
-SERVICES: Final = ("nginx", "mariadb", "wordpress", "haproxy", "spark", "hadoop")
+MONITORING: Final = ("prometheus", "alertmanager", "node-exporter", "exporter")
+SERVICES: Final = (
+    "nginx",
+    "mariadb",
+    "wordpress",
+    "haproxy",
+    "spark",
+    "hadoop",
+    "influxdb",
+    "registry-service",
+    "ui",
+    "mvc",
+    "mvc-1.1",
+    *MONITORING,
+)
 """The images that services run; the registry of a stack holds those of its own products."""
-PARENTS: Final[Mapping[str, str]] = {"spark": "jre", "hadoop": "spark"}
+PARENTS: Final[Mapping[str, str]] = {
+    "spark": "jre",
+    "hadoop": "spark",
+    "registry-service": "registry",
+    "mvc-1.1": "mvc",
+}
 """Images that stand on another one than the base."""
 CHILDREN: Final = ("machine", "registry", "jre", *SERVICES)
 """Every image with a Dockerfile, parents before children."""

@@ -18,8 +18,12 @@ from stacks.load import Inputs
 from stacks.plan import Plan, make_plan
 from stacks.products.catalogue import wanted_products
 from stacks.products.hadoop.deploy import deploy_hadoop
+from stacks.products.monitoring.deploy import deploy_monitoring
+from stacks.products.mvc.deploy import deploy_mvc
 from stacks.products.platform import Deployed, Platform
+from stacks.products.registry.deploy import deploy_registry
 from stacks.products.spark.deploy import deploy_spark
+from stacks.products.ui.deploy import deploy_ui
 from stacks.products.web.deploy import deploy_web
 from stacks.products.wordpress.deploy import deploy_wordpress
 
@@ -28,6 +32,10 @@ DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
     "wordpress": deploy_wordpress,
     "spark": deploy_spark,
     "hadoop": deploy_hadoop,
+    "registry": deploy_registry,
+    "ui": deploy_ui,
+    "mvc": deploy_mvc,
+    "monitoring": deploy_monitoring,
 }
 """How each product of the catalogue is deployed."""
 

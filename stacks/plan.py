@@ -200,7 +200,10 @@ def _check_ports(
     for name, port in published.items():
         if port == HEALTH_PORT:
             raise PlanError(
-                field=f"services.{name}.port", value=port, problem="HAProxy's own health port", fix="use another port"
+                field=_port_setting(settings, name),
+                value=port,
+                problem="HAProxy's own health port",
+                fix="use another port",
             )
     balancer = settings.load_balancer
     balanced = {**published, **balanced_ports(composed)}
@@ -242,7 +245,7 @@ def _check_host_ports(
     check_host_ports(
         [
             *(
-                HostPort(owner=f"services.{name}.port", port=port, address=balancer.address)
+                HostPort(owner=_port_setting(settings, name), port=port, address=balancer.address)
                 for name, port in published.items()
             ),
             *(
@@ -258,6 +261,14 @@ def _check_host_ports(
             ),
         ]
     )
+
+
+def _port_setting(settings: Settings, name: str) -> str:
+    """`spark.history` is a section with a port: `services.spark.history.port`; what is a number is a port itself."""
+    section: object = settings.services
+    for part in name.split("."):
+        section = getattr(section, part)
+    return f"services.{name}" if isinstance(section, int) else f"services.{name}.port"
 
 
 def published_ports(settings: Settings) -> dict[str, int]:

@@ -9,7 +9,11 @@ from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, Prof
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
 from stacks.products.hadoop.settings import HadoopSettings
+from stacks.products.monitoring.settings import MonitoringSettings
+from stacks.products.mvc.settings import MvcSettings
+from stacks.products.registry.settings import UserRegistrySettings
 from stacks.products.spark.settings import SparkSettings
+from stacks.products.ui.settings import UiSettings
 from stacks.products.web.settings import WebSettings
 from stacks.products.wordpress.settings import WordPressSettings
 from stacks.section import (
@@ -137,6 +141,10 @@ class ServiceSettings(Section):
     wordpress: WordPressSettings | None = Field(default_factory=WordPressSettings)
     spark: SparkSettings | None = None
     hadoop: HadoopSettings | None = None
+    registry: UserRegistrySettings | None = None
+    ui: UiSettings | None = None
+    mvc: MvcSettings | None = None
+    monitoring: MonitoringSettings | None = None
 
 
 class LoadBalancerSettings(Section):

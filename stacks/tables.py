@@ -14,6 +14,9 @@ from stacks.settings import Settings
 _TABLE = re.compile(r"(<!-- settings of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _KINDS = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
 
+_SEALED = {"secure"}
+"""The properties of a value that the stack file has encrypted."""
+
 
 def renewed(text: str) -> str:
     """A document with each table between `<!-- settings of SECTION -->` and `<!-- end -->` as the code has it."""
@@ -44,7 +47,7 @@ def _settings(schema: dict[str, Any], section: dict[str, Any], prefix: str) -> I
             yield (f"{prefix}{name}", "by name", "none", written.get("description", ""))
             inner = _resolved(schema, own)
             yield from _settings(schema, inner, f"{prefix}{name}.NAME.") if "properties" in inner else ()
-        elif "properties" in setting:
+        elif "properties" in setting and set(setting["properties"]) != _SEALED:
             yield from _settings(schema, setting, f"{prefix}{name}.")
         else:
             needed = name in section.get("required", [])
@@ -63,6 +66,8 @@ def _resolved(schema: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]
 
 
 def _kind(setting: dict[str, Any]) -> str:
+    if "properties" in setting:
+        return "encrypted text"
     if "enum" in setting:
         return " or ".join(f"`{one}`" for one in setting["enum"])
     if setting.get("type") == "array":

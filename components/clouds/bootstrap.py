@@ -50,6 +50,7 @@ def balancer_user_data(
             name=route.service,
             port=route.published,
             health_path=route.health_path,
+            secure=route.secure,
             backend="nodes",
             backend_port=route.published,
             expected=len(nodes),

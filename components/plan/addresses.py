@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from itertools import combinations
 
 from components.naming import MANAGER, parse_node_name
@@ -80,8 +80,7 @@ class AddressPlan:
     @property
     def bridge_address(self) -> str:
         """Docker's `bip`, the same in every machine: address and mask of docker0."""
-        first = next(self.bridge_pool.subnets(new_prefix=_BRIDGE_PREFIX))
-        return f"{first[1]}/{_BRIDGE_PREFIX}"
+        return f"{first_bridge(self.bridge_pool)}/{_BRIDGE_PREFIX}"
 
     @property
     def bridge_pools(self) -> tuple[tuple[str, int], ...]:
@@ -103,6 +102,11 @@ class AddressPlan:
     def overlay_gateway(self, key: str) -> str:
         """The gateway of a named overlay; pulumi-docker wants it beside the subnet."""
         return str(self.overlay_subnets[key][1])
+
+
+def first_bridge(pool: IPv4Network) -> IPv4Address:
+    """The address that every machine has on docker0, as its containers see it."""
+    return next(pool.subnets(new_prefix=_BRIDGE_PREFIX))[1]
 
 
 def plan_addresses(

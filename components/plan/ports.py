@@ -24,10 +24,15 @@ FLOCKER_AGENT = 4524
 ESP = 50
 """IP protocol number of encrypted overlay traffic, which has no ports."""
 
+ANYWHERE = "0.0.0.0/0"
+"""Everybody, as a CIDR."""
+
 LOWEST_DATA_PATH = 1024
 HIGHEST_DATA_PATH = 49151
 HIGHEST = 65535
 
+_NODES = "nodes"
+_OUTSIDE = ("admin", "public")
 _EVERYWHERE = ("", "0.0.0.0")  # noqa: S104 - compared with, not listened on
 
 
@@ -126,6 +131,22 @@ def _published_rules(publications: Sequence[Publication], *, balancer: bool) -> 
 
 def _rule(protocol: Protocol, port: int, source: Source, target: Target, why: str) -> Rule:
     return Rule(protocol=protocol, first=port, last=port, source=source, target=target, why=why)
+
+
+def groups_of(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The kinds of machines that rules are about, the nodes always: a cloud has a security group for each."""
+    named = {side for rule in rules for side in (rule.source, rule.target)}
+    return tuple(sorted({_NODES, *named.difference(_OUTSIDE)}))
+
+
+def sources_of(rule: Rule, admin_networks: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Whom a rule lets in: a key for each resource that says so, with a CIDR, or None for the group of `rule.source`.
+    Who is a group is let in as a group, never by its addresses; `admin_networks` are what the source `admin` means."""
+    if rule.source not in _OUTSIDE:
+        yield rule.key, None
+        return
+    for network in admin_networks if rule.source == "admin" else (ANYWHERE,):
+        yield f"{rule.key}-{network.replace('/', '-')}", network
 
 
 def check_data_path_port(port: int, *, field: str = "swarm.data_path_port") -> None:

@@ -76,6 +76,7 @@ def _frontend(route: Route) -> haproxy.Frontend:
         name=route.service,
         port=route.published,
         health_path=route.health_path,
+        secure=route.secure,
         backend=f"tasks.{route.backend_name}",
         backend_port=route.target,
         expected=route.replicas,

@@ -12,8 +12,9 @@ _FEWEST_SLOTS = 16
 class Frontend:
     """A port to listen on, and the servers behind it: every address that Docker's DNS gives for the name `backend`, or
     those of `servers` (address by name) where they are known beforehand; each is checked by a request for
-    `health_path`, or by a connection where that is empty: such a port carries any protocol. `expected` is how many
-    there are now. A `read_only` one passes on no request that changes anything."""
+    `health_path`, or by a connection where that is empty: such a port carries any protocol. One that is `secure` is
+    passed on as well, and asked for `health_path` over TLS: certificates are the clients' business. `expected` is how
+    many there are now. A `read_only` one passes on no request that changes anything."""
 
     name: str
     port: int
@@ -21,8 +22,14 @@ class Frontend:
     backend_port: int
     expected: int
     health_path: str
+    secure: bool = False
     servers: Mapping[str, str] = field(default_factory=dict[str, str])
     read_only: bool = False
+
+    @property
+    def http(self) -> bool:
+        """Whether requests are read on their way, not only passed on."""
+        return bool(self.health_path) and not self.secure
 
 
 def render(frontends: Sequence[Frontend], *, statistics_port: int | None = None) -> str:
@@ -105,7 +112,7 @@ _IDLE = "1h"
 
 
 def _frontend(frontend: Frontend) -> str:
-    own = ("option forwardfor if-none",) if frontend.health_path else (*_ANY_PROTOCOL, f"timeout client {_IDLE}")
+    own = ("option forwardfor if-none",) if frontend.http else (*_ANY_PROTOCOL, f"timeout client {_IDLE}")
     if frontend.read_only:
         own = (*own, "http-request deny deny_status 405 unless { method GET HEAD OPTIONS }")
     return _section(
@@ -125,15 +132,17 @@ def _backend(frontend: Frontend) -> str:
     )
 
 
-def _check(frontend: Frontend) -> tuple[str, ...]:
+def _check(frontend: Frontend) -> Iterator[str]:
+    if not frontend.http:
+        yield from ("mode tcp", f"timeout server {_IDLE}")
     if frontend.health_path:
-        return (f"option httpchk GET {frontend.health_path}",)
-    return ("mode tcp", f"timeout server {_IDLE}")
+        yield f"option httpchk GET {frontend.health_path}"
 
 
 def _servers(frontend: Frontend) -> Iterator[str]:
+    check = "check check-ssl verify none" if frontend.secure else "check"
     if not frontend.servers:
         target = f"{frontend.backend}:{frontend.backend_port}"
-        yield f"server-template server {slots(frontend.expected)} {target} check resolvers docker init-addr none"
+        yield f"server-template server {slots(frontend.expected)} {target} {check} resolvers docker init-addr none"
     for name, address in frontend.servers.items():
-        yield f"server {name} {address}:{frontend.backend_port} check"
+        yield f"server {name} {address}:{frontend.backend_port} {check}"

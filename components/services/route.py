@@ -33,6 +33,20 @@ class Route:
         """A stable key of the overlay."""
         return self.service
 
+    @property
+    def secure(self) -> bool:
+        """Whether the tasks speak TLS: such a port is passed on as it is, and `health_path` is asked for over TLS."""
+        return False
+
+    def url(self, address: pulumi.Input[str]) -> pulumi.Output[str]:
+        """Where it is found behind an address: `http://198.51.100.7:8080/`."""
+        return url(address, self.published, self.scheme)
+
+    @property
+    def scheme(self) -> str:
+        """The word that a URL begins with."""
+        return "https" if self.secure else "http"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SharedRoute(Route):
@@ -53,6 +67,16 @@ class SharedRoute(Route):
         return self.network
 
 
-def url(address: pulumi.Input[str], port: int) -> pulumi.Output[str]:
+@dataclass(frozen=True, kw_only=True)
+class SecureRoute(Route):
+    """A route to tasks that speak TLS themselves."""
+
+    @property
+    def secure(self) -> bool:
+        """As the tasks do."""
+        return True
+
+
+def url(address: pulumi.Input[str], port: int, scheme: str = "http") -> pulumi.Output[str]:
     """`http://198.51.100.7:8080/`."""
-    return pulumi.Output.concat("http://", address, ":", str(port), "/")
+    return pulumi.Output.concat(scheme, "://", address, ":", str(port), "/")

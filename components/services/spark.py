@@ -1,10 +1,12 @@
 """Spark standalone (M113-M122): a master that others find by the name of its service, never by an address (E8), workers
-whose heaps follow their limits (M118), and a history server beside the volume with the event log."""
+whose heaps follow their limits (M118), and a history server beside the volume with the event log. Who has not the word
+that all of them share is no worker and submits nothing."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
+import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
@@ -12,7 +14,14 @@ from components.plan.spark import daemon_heap, worker_memory
 from components.services.container import ContainerOptions
 from components.services.overlay import Overlay, OverlayArgs
 from components.services.route import Route, SharedRoute
-from components.services.service import Healthcheck, PublishedPort, SwarmService, SwarmServiceArgs, UpdatePolicy
+from components.services.service import (
+    FileContent,
+    Healthcheck,
+    PublishedPort,
+    SwarmService,
+    SwarmServiceArgs,
+    UpdatePolicy,
+)
 from components.storage.volume import StoredVolume
 from components.swarm.cluster import Swarm
 
@@ -22,6 +31,9 @@ HISTORY = "spark-history"
 DATA_FOLDER = "/data"
 """Where jobs and the history server see the volume (M105, M109)."""
 EVENTS_FOLDER = f"{DATA_FOLDER}/spark-events"
+SECRET_FILE = "/run/secrets/spark-secret"
+_SECRET_LENGTH = 32
+_USER = "185"
 _RPC_PORT = 7077
 _MASTER_PAGES = 8080
 _HISTORY_PAGES = 18080
@@ -51,20 +63,21 @@ class Spark(Component):
     """The services `spark-master`, `spark-worker` and `spark-history` on an overlay of their own."""
 
     token = "flotilla:services:Spark"
-    declares = ("master", "workers", "history", "overlay", "routes", "master_url")
+    declares = ("master", "workers", "overlay", "routes", "master_url", "secret")
 
     master: SwarmService
     workers: SwarmService
-    history: SwarmService
     overlay: Overlay
     routes: tuple[Route, ...]
     master_url: pulumi.Output[str]
+    secret: pulumi.Output[str]
 
     def __init__(self, name: str, args: SparkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="spark", cluster=args.cluster), self.child())
-        master = SwarmService(self.child_name("master"), _master(args, overlay), self.child())
-        workers = SwarmService(self.child_name("worker"), _worker(args, overlay), self.child())
+        secret = self._secret()
+        master = SwarmService(self.child_name("master"), _master(args, overlay, secret), self.child())
+        workers = SwarmService(self.child_name("worker"), _worker(args, overlay, secret), self.child())
         history = SwarmService(self.child_name("history"), _history(args, overlay), self.child())
         routes = (
             _route(MASTER, args.port, _MASTER_PAGES, "/json/", overlay),
@@ -73,7 +86,6 @@ class Spark(Component):
         self.publish(
             master=master,
             workers=workers,
-            history=history,
             overlay=overlay,
             routes=routes,
             # By way of both services: who submits waits for the master, and for the history server, by which Docker
@@ -81,10 +93,18 @@ class Spark(Component):
             master_url=pulumi.Output.all(master.service_name, history.service_name).apply(
                 lambda names: f"spark://{names[0]}:{_RPC_PORT}"
             ),
+            secret=secret,
         )
 
+    def _secret(self) -> pulumi.Output[str]:
+        provider = random.Provider(self.child_name("random"), opts=self.child())
+        word = random.RandomPassword(
+            self.child_name("secret"), length=_SECRET_LENGTH, special=False, opts=self.child(provider=provider)
+        )
+        return word.result
 
-def _master(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
+
+def _master(args: SparkArgs, overlay: Overlay, secret: pulumi.Output[str]) -> SwarmServiceArgs:
     return SwarmServiceArgs(
         name=MASTER,
         image="spark",
@@ -95,7 +115,11 @@ def _master(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
         cpus=1.0,
         healthcheck=Healthcheck(test=("spark-health", "master"), timeout="5s", start_period="2m"),
         networks={"spark": overlay.network_id},
-        environment={"SPARK_DAEMON_MEMORY": f"{daemon_heap(args.master_memory, field='master_memory')}m"},
+        environment={
+            "SPARK_DAEMON_MEMORY": f"{daemon_heap(args.master_memory, field='master_memory')}m",
+            "SPARK_SECRET_FILE": SECRET_FILE,
+        },
+        secrets=_secrets(secret),
         constraints=args.master_constraints,
         ports=_pages(args, target=_MASTER_PAGES, published=args.port),
         # Two masters under one name would each have half of the workers.
@@ -106,7 +130,11 @@ def _master(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
     )
 
 
-def _worker(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
+def _secrets(secret: pulumi.Output[str]) -> dict[str, FileContent]:
+    return {"secret": FileContent(path=SECRET_FILE, content=secret, mode=0o400, uid=_USER, gid=_USER)}
+
+
+def _worker(args: SparkArgs, overlay: Overlay, secret: pulumi.Output[str]) -> SwarmServiceArgs:
     memory = worker_memory(args.memory, args.cores, field="memory")
     return SwarmServiceArgs(
         name=WORKER,
@@ -123,7 +151,9 @@ def _worker(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
             "SPARK_WORKER_CORES": str(args.cores),
             "SPARK_WORKER_MEMORY": f"{memory.executors}m",
             "SPARK_DAEMON_MEMORY": f"{memory.daemon}m",
+            "SPARK_SECRET_FILE": SECRET_FILE,
         },
+        secrets=_secrets(secret),
         constraints=args.worker_constraints,
         update=UpdatePolicy(parallelism=max(1, args.workers // 3)),
         # Executors leave Python processes behind when they are killed.

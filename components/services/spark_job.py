@@ -3,6 +3,7 @@ service of the swarm's own kind `job`: one that fails is an error with its last 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
 import pulumi
@@ -12,7 +13,7 @@ from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.spark import driver_heap
 from components.services.service import encoded
-from components.services.spark import DATA_FOLDER, EVENTS_FOLDER
+from components.services.spark import DATA_FOLDER, EVENTS_FOLDER, SECRET_FILE
 from components.storage.volume import StoredVolume
 from components.swarm import resources as swarm
 from components.swarm.cluster import JobRunner, Swarm
@@ -27,6 +28,7 @@ class SparkJobArgs:
 
     `memory` is the driver's limit in bytes, `executor_memory` an executor's heap in MiB; `total_cores` None takes all
     that are free. `timeout` is in seconds. `run` runs the job again when it changes. `configuration` is Spark's own.
+    `secret` is the word that the master asks for.
     """
 
     application: str
@@ -43,6 +45,7 @@ class SparkJobArgs:
     run: str = "1"
     configuration: Mapping[str, str] = field(default_factory=dict[str, str])
     master_url: pulumi.Input[str]
+    secret: pulumi.Input[str]
     network_id: pulumi.Input[str]
     volume: StoredVolume
     runner: JobRunner
@@ -63,7 +66,7 @@ class SparkJob(Component):
 
     def __init__(self, name: str, args: SparkJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        config = self._code(args)
+        config, secret = self._code(args), self._secret(args)
         application = f"{_CODE_FOLDER}/{name}.py" if config else args.application
         job = swarm.Job(
             self.child_name("driver"),
@@ -75,7 +78,13 @@ class SparkJob(Component):
                 "SPARK_MASTER": _ON_THE_DRIVER if args.where == "driver" else args.master_url,
                 "SPARK_DRIVER_MEMORY": f"{driver_heap(args.memory, field=f'{name}: memory')}m",
                 "SPARK_EVENTS": EVENTS_FOLDER,
+                "SPARK_SECRET_FILE": SECRET_FILE,
             },
+            secrets=[
+                swarm.JobSecretArgs(
+                    secret_id=secret.id, secret_name=secret.name, file_name=PurePosixPath(SECRET_FILE).name
+                )
+            ],
             configs=[_file(config, application)] if config else None,
             networks=[args.network_id],
             mounts=[swarm.JobMountArgs(type="volume", source=args.volume.source, target=DATA_FOLDER)],
@@ -87,6 +96,13 @@ class SparkJob(Component):
             opts=self.child(provider=args.runner.plugin, deleted_with=args.cluster.resource),
         )
         self.publish(job=job, exit_code=job.exit_code, result=job.output, log=job.logs)
+
+    def _secret(self, args: SparkJobArgs) -> docker.Secret:
+        return docker.Secret(
+            self.child_name("secret"),
+            data=pulumi.Output.secret(args.secret).apply(encoded),
+            opts=self.child(provider=args.cluster.provider, deleted_with=args.cluster.resource),
+        )
 
     def _code(self, args: SparkJobArgs) -> docker.ServiceConfig | None:
         """The user's file as a Docker config: it is there on whatever node the driver runs on."""

@@ -9,16 +9,10 @@ import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
+from components.services.database import DatabaseArgs, database_service
 from components.services.overlay import Overlay, OverlayArgs
 from components.services.route import Route
-from components.services.service import (
-    FileContent,
-    Healthcheck,
-    SwarmService,
-    SwarmServiceArgs,
-    UpdatePolicy,
-    mesh_ports,
-)
+from components.services.service import FileContent, Healthcheck, SwarmService, SwarmServiceArgs, mesh_ports
 from components.storage.volume import StoredVolume
 from components.swarm.cluster import Swarm
 
@@ -60,7 +54,23 @@ class WordPress(Component):
         user_password = self._password("database-password")
         administrator_password = self._password("administrator-password")
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="wordpress", cluster=args.cluster), self.child())
-        database = SwarmService(self.child_name("database"), self._database(args, overlay, user_password), self.child())
+        database = SwarmService(
+            self.child_name("database"),
+            database_service(
+                DatabaseArgs(
+                    service=_DATABASE,
+                    database="wordpress",
+                    memory=args.database_memory,
+                    volume=args.database_volume,
+                    password=user_password,
+                    root_password=self._password("root-password"),
+                    networks={"wordpress": overlay.network_id},
+                    cluster=args.cluster,
+                    images=args.images,
+                )
+            ),
+            self.child(),
+        )
         service = SwarmService(
             self.child_name("site"),
             self._site(args, overlay, user_password, administrator_password),
@@ -87,35 +97,6 @@ class WordPress(Component):
             self.child_name(key), length=_PASSWORD_LENGTH, special=False, opts=self.child(provider=self._random)
         )
         return password.result
-
-    def _database(self, args: WordPressArgs, overlay: Overlay, password: pulumi.Output[str]) -> SwarmServiceArgs:
-        return SwarmServiceArgs(
-            name=_DATABASE,
-            image="mariadb",
-            replicas=1,
-            memory=args.database_memory,
-            cpus=1.0,
-            healthcheck=Healthcheck(test=("database-health",), start_period="1m"),
-            networks={"wordpress": overlay.network_id},
-            environment={
-                "MYSQL_DATABASE": "wordpress",
-                "MYSQL_USER": "wordpress",
-                "MYSQL_PASSWORD_FILE": "/run/secrets/database-password",
-                "MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/root-password",
-            },
-            secrets={
-                "database-password": FileContent(path="/run/secrets/database-password", content=password),
-                "root-password": FileContent(
-                    path="/run/secrets/root-password", content=self._password("root-password")
-                ),
-            },
-            volumes=(args.database_volume.at("/var/lib/mysql"),),
-            # Two databases on one volume destroy it: the old task ends before the new one starts.
-            update=UpdatePolicy(order="stop-first"),
-            stop_grace_period="1m",
-            cluster=args.cluster,
-            images=args.images,
-        )
 
     def _site(
         self,

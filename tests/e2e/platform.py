@@ -82,12 +82,13 @@ class Platform:
         )
         return done
 
-    def on(self, node: str, *command: str) -> str:
-        """Output of a command on a machine, over SSH as `make ssh` goes."""
+    def on(self, node: str, *command: str, given: str | None = None) -> str:
+        """Output of a command on a machine, over SSH as `make ssh` goes; `given` is its standard input."""
         done = subprocess.run(
             [".venv/bin/python", "-m", "stacks.shell", "--stack", STACK, node, "--", *command],
             cwd=self.folder,
             env=self.environment | self.backend,
+            input=given,
             capture_output=True,
             text=True,
             check=False,

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 NAMENODE = "http://127.0.0.1:18084"
 RESOURCEMANAGER = "http://127.0.0.1:18085"
 HISTORY = "http://127.0.0.1:18086"
-SPARK_HISTORY = "http://127.0.0.1:18087"
+SPARK_HISTORY = "http://127.0.0.1:18096"
 WORDS = ["a\t1000", "be\t2000", "nodes\t2000", "not\t1000", "of\t2000", "or\t1000", "swarm\t2000", "to\t2000"]
 
 
@@ -34,7 +34,7 @@ def settings() -> dict[str, Any]:
     hadoop["port"] = 18084
     hadoop["yarn"]["port"] = 18085
     hadoop["history"]["port"] = 18086
-    hadoop["spark_history"]["port"] = 18087
+    hadoop["spark_history"]["port"] = 18096
     return found
 
 

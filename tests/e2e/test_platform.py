@@ -11,6 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.browser.look import look
 from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, secrets_in, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -69,6 +70,13 @@ def test_wordpress_answers_with_a_finished_site(platform: Platform) -> None:
     assert "Flotilla" in page
     assert "wp-admin/install.php" not in page
     wait_for("two tasks", lambda: len(answering(BLOG, "x-served-by", 12)) >= 2, 60)
+
+
+def test_a_person_sees_both_applications_in_a_browser(platform: Platform) -> None:
+    blog = look(BLOG, wait_for="Flotilla")
+    assert not blog.is_blank
+    page = look(WEB, wait_for="worker-")
+    assert not page.is_blank
 
 
 def backends_up() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.browser.look import look
 from tests.e2e.platform import PROJECT, STACK, Platform, fetch, leftovers, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -97,6 +98,16 @@ def test_the_history_server_shows_both_applications(platform: Platform) -> None:
         return sorted(one["name"] for one in json.loads(text)) if status == 200 else []
 
     wait_for("both applications", lambda: names() == ["PythonPi", "WordCount"], 60)
+
+
+def test_a_person_sees_both_pages_in_a_browser(platform: Platform) -> None:
+    master = look(f"{PAGES}/", wait_for="Workers: 3 Alive", budget=3)
+    assert "Completed Applications (2)" in master.text
+    assert not master.is_blank
+    # The table of applications is made by a script.
+    history = look(f"{HISTORY}/", wait_for="WordCount", budget=3)
+    assert "PythonPi" in history.text
+    assert not history.is_blank
 
 
 def test_a_second_up_and_a_refresh_change_nothing_and_run_nothing_again(platform: Platform) -> None:

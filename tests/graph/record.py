@@ -52,7 +52,10 @@ def computed(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         "tls:index/selfSignedCert:SelfSignedCert": lambda: {"certPem": CERTIFICATE},
         "tls:index/certRequest:CertRequest": lambda: {"certRequestPem": "request"},
         "tls:index/locallySignedCert:LocallySignedCert": lambda: {"certPem": CERTIFICATE},
-        "random:index/randomPassword:RandomPassword": lambda: {"result": secret(name)},
+        "random:index/randomPassword:RandomPassword": lambda: {
+            "result": secret(name),
+            "bcryptHash": secret(f"{name}-hash"),
+        },
         "swarm:index:Host": lambda: {"hostname": name, "engineVersion": "20.10.24", "cpus": 1, "memory": 2**30},
         "swarm:index:Cluster": lambda: {
             "clusterId": "cluster-1",

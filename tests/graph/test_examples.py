@@ -27,6 +27,10 @@ NODES = {
     "openstack": (3, 6),
     "spark": (1, 3),
     "hadoop": (1, 5),
+    "registry": (1, 2),
+    "ui": (1, 2),
+    "mvc": (1, 3),
+    "monitoring": (3, 2),
     "minimal": (1, 3),
     "three-nodes": (1, 2),
     "five-nodes": (1, 4),
@@ -36,6 +40,7 @@ NODES = {
     "worker-pool": (3, 0),
     "compose-blog": (1, 2),
     "compose-metrics": (1, 1),
+    "compose-series": (1, 1),
 }
 """Managers and workers that are machines of the plan."""
 

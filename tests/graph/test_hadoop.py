@@ -206,7 +206,7 @@ def test_whoever_sees_the_pages_changes_nothing() -> None:
     """HDFS and YARN delete and end for anybody who asks by HTTP."""
     found = graph({"spark_history": {}})
     (edge,) = [r for r in found.of_type(SERVICE) if r.inputs["name"] == "edge"]
-    assert sorted(port["publishedPort"] for port in edge.inputs["endpointSpec"]["ports"]) == [8084, 8085, 8086, 8087]
+    assert sorted(port["publishedPort"] for port in edge.inputs["endpointSpec"]["ports"]) == [8084, 8085, 8086, 8096]
     configuration = found.outputs[found.named("edge").urn]["configuration"]
     assert configuration.count("http-request deny deny_status 405 unless { method GET HEAD OPTIONS }") == 4
 

@@ -63,6 +63,27 @@ HADOOP: dict[str, Any] = {
         },
     },
 }
+REGISTRY: dict[str, Any] = {
+    "services": {"web": {}, "wordpress": None, "registry": {"names": ["registry.example.org", "203.0.113.9"]}}
+}
+UI: dict[str, Any] = {"services": {"web": None, "wordpress": None, "ui": {}}}
+PORTAINER: dict[str, Any] = {
+    "services": {"web": None, "wordpress": None, "ui": {"access": "write"}},
+    "images": {"portainer": "portainer/portainer-ce@sha256:" + "1" * 64},
+}
+MVC: dict[str, Any] = {
+    "services": {"web": {}, "wordpress": None, "mvc": {"publish_database": 3306}},
+    "workers": {"count": 3, "labels": {"type": "mvc"}},
+}
+MVC_GLOBAL: dict[str, Any] = {**MVC, "services": {**NOTHING, "mvc": {"mode": "global", "version": "1.1"}}}
+MONITORING: dict[str, Any] = {
+    "services": {
+        "web": {},
+        "wordpress": None,
+        "monitoring": {"alerts": {"url": "https://hooks.example/sentinel-secret"}},
+    },
+    "images": {name: f"registry.example.com/{name}@sha256:" + "0" * 64 for name in ("cadvisor", "grafana")},
+}
 COMPOSE: dict[str, Any] = {
     "volumes": {"blog": {"node": "worker-1"}},
     "compose": {
@@ -82,12 +103,25 @@ STACKS: dict[str, dict[str, Any]] = {
     "local spark": SPARK,
     "local spark mesh": {**SPARK, **MESH},
     "local hadoop": HADOOP,
+    **{f"{cloud} registry": {**base, **REGISTRY} for cloud, base in CLOUDS.items()},
+    "local registry mesh": {**REGISTRY, **MESH},
+    "local ui": UI,
+    "local ui mesh": {**UI, **MESH},
+    **{f"{cloud} mvc": {**base, **MVC} for cloud, base in CLOUDS.items()},
+    "local mvc mesh": {**MVC, **MESH},
+    "local mvc global": MVC_GLOBAL,
+    "local monitoring": MONITORING,
+    "local monitoring mesh": {**MONITORING, **MESH},
     **{f"{cloud} compose": {**base, **COMPOSE} for cloud, base in CLOUDS.items()},
     "aws bare": {**CLOUDS["aws"], **BARE},
     "aws direct haproxy": {**CLOUDS["aws"], **HAPROXY, **DIRECT},
     "aws session pool": {**CLOUDS["aws"], **POOL, "ssh": {"access": "session"}},
     "aws zones": {**CLOUDS["aws"], **MESH, "aws": {"nat": "per_zone"}, "storage": {"flocker_control": True}},
     "aws spark": {**CLOUDS["aws"], **SPARK},
+    "aws ui": {**CLOUDS["aws"], **PORTAINER},
+    "openstack ui": {**CLOUDS["openstack"], **UI},
+    "aws monitoring": {**CLOUDS["aws"], **MONITORING},
+    "openstack monitoring": {**CLOUDS["openstack"], **MONITORING},
     "openstack spark": {**CLOUDS["openstack"], **SPARK},
     "aws hadoop": {**CLOUDS["aws"], **HADOOP},
     "openstack hadoop": {**CLOUDS["openstack"], **HADOOP},

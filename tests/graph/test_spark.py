@@ -91,6 +91,19 @@ def test_a_python_file_of_the_project_reaches_the_driver_as_a_config() -> None:
     assert found.named("mine-code").urn in job(found, "mine").dependencies
 
 
+def test_master_workers_and_drivers_share_a_word_that_comes_as_a_file() -> None:
+    found = graph()
+    for name in ("master", "worker"):
+        (file,) = container(found, name)["secrets"]
+        assert (file["fileName"], file["fileMode"], file["fileUid"]) == ("/run/secrets/spark-secret", 0o400, "185")
+        assert container(found, name)["env"]["SPARK_SECRET_FILE"] == file["fileName"]
+    assert "secrets" not in container(found, "history")
+    (file,) = job(found, "pi").inputs["secrets"]
+    assert file["fileName"] == "spark-secret"
+    words = {r.inputs["data"]["value"] for r in found.resources if r.name in ("pi-secret", "spark-master-secret")}
+    assert len(words) == 1
+
+
 def test_a_job_waits_for_the_master_and_for_who_makes_the_volume_known() -> None:
     found = graph()
     reached = found.reachable(job(found, "pi").urn)

@@ -1,5 +1,7 @@
 """HAProxy's configuration says what the graph says."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,3 +36,22 @@ def test_there_is_room_for_twice_as_many_servers_as_expected(expected: int) -> N
 
 def test_one_server_more_seldom_changes_the_file() -> None:
     assert len({slots(expected) for expected in range(1, 101)}) == 5
+
+
+def test_a_port_that_speaks_tls_is_passed_on_and_its_servers_are_asked_over_tls() -> None:
+    """A check that only connects would be an error in the log of every server, every two seconds."""
+    text = render([replace(WEB, name="registry", health_path="/", secure=True)])
+    frontend, backend = text.split("frontend registry")[1].split("\n\nbackend registry\n")
+    assert "mode tcp" in frontend
+    assert "forwardfor" not in frontend
+    assert "mode tcp" in backend
+    assert "option httpchk GET /" in backend
+    assert "server-template server 16 nodes:8080 check check-ssl verify none resolvers" in backend
+    assert "check-ssl" not in render([WEB])
+
+
+def test_a_frontend_that_is_read_only_passes_on_requests_that_look_and_others_are_as_they_were() -> None:
+    text = render([replace(WEB, read_only=True), BLOG])
+    rule = "http-request deny deny_status 405 unless { method GET HEAD OPTIONS }"
+    assert rule in text.split("frontend web")[1].split("\n\n")[0]
+    assert text.count(rule) == 1

@@ -113,7 +113,7 @@ def test_the_engines_settings_are_json_with_what_the_contract_names() -> None:
         "exec-opts": ["native.cgroupdriver=systemd"],
         "log-driver": "local",
         "log-opts": {"max-file": "3", "max-size": "10m"},
-        "metrics-addr": "127.0.0.1:9323",
+        "metrics-addr": "172.30.0.1:9323",
         "mtu": 1500,
         "storage-driver": "overlay2",
     }
@@ -124,7 +124,7 @@ def test_live_restore_is_absent_since_swarm_refuses_it() -> None:
 
 
 def test_what_is_not_set_is_not_written() -> None:
-    daemon = EngineSettings(bridge_address="172.30.0.1/24", address_pools=(), metrics_address=None).daemon()
+    daemon = EngineSettings(bridge_address="172.30.0.1/24", address_pools=(), metrics_port=None).daemon()
     assert "mtu" not in daemon
     assert "metrics-addr" not in daemon
 

@@ -407,5 +407,5 @@ class AwsCloud(Component):
         packages, commands = self._session()
         user_data, _ = balancer_user_data(rented, routes, packages=packages, commands=commands)
         address = self._beside(_LOAD_BALANCER, "balancer", user_data=user_data).public_address
-        urls = {route.service: url(address, route.published) for route in routes}
+        urls = {route.service: route.url(address) for route in routes}
         return {**urls, "statistics": url(address, rented.statistics_port)}

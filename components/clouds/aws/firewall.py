@@ -1,20 +1,16 @@
 """Security groups as a rendering of the one port table: who is a group is let in as a group, never by its addresses;
 CIDRs stand only for administrators and the public (M90, M91, E6)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.clouds.aws.names import rule_description
-from components.clouds.aws.network import ANYWHERE
 from components.component import Component
 from components.naming import physical_name
-from components.plan.ports import ESP, Rule
+from components.plan.ports import ANYWHERE, ESP, Rule, groups_of, sources_of
 
-_NODES = "nodes"
-_NO_GROUPS = ("admin", "public")
 _ALL_PROTOCOLS = "-1"
 _LONGEST_GROUP = 255
 
@@ -28,16 +24,6 @@ class FirewallArgs:
     rules: tuple[Rule, ...]
     admin_networks: tuple[str, ...]
     provider: aws.Provider
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Keys of the groups: `nodes`, and whoever else the table speaks of."""
-        named = {side for rule in self.rules for side in (rule.source, rule.target)}
-        return tuple(sorted({_NODES, *named.difference(_NO_GROUPS)}))
-
-    def networks(self, rule: Rule) -> tuple[str, ...]:
-        """The CIDRs that a rule's source stands for; none where it is a group."""
-        return {"admin": self.admin_networks, "public": (ANYWHERE,)}.get(rule.source, ())
 
 
 class Firewall(Component):
@@ -54,9 +40,11 @@ class Firewall(Component):
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._args = args
-        groups = {key: self._group(key) for key in args.groups}
+        groups = {key: self._group(key) for key in groups_of(args.rules)}
         rules = {
-            key: self._rule(key, rule, network, groups) for rule in args.rules for key, network in self._sources(rule)
+            key: self._rule(key, rule, network, groups)
+            for rule in args.rules
+            for key, network in sources_of(rule, args.admin_networks)
         }
         self.publish(
             group_ids={key: self._egress(key, group) for key, group in groups.items()},
@@ -79,14 +67,6 @@ class Firewall(Component):
             tags={"Name": name},
             opts=self.child(provider=self._args.provider),
         )
-
-    def _sources(self, rule: Rule) -> Iterator[tuple[str, str | None]]:
-        """A rule's keys with the CIDR of each, None for a group."""
-        networks = self._args.networks(rule)
-        if rule.source not in _NO_GROUPS:
-            yield rule.key, None
-        for network in networks:
-            yield f"{rule.key}-{network.replace('/', '-')}", network
 
     def _rule(
         self, key: str, rule: Rule, network: str | None, groups: dict[str, aws.ec2.SecurityGroup]

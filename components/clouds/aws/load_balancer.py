@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.clouds.aws.names import balancer_name
 from components.component import Component
-from components.services.route import Route, url
+from components.services.route import Route
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class LoadBalancer(Component):
         self.publish(
             balancer_arn=balancer.arn,
             dns_name=balancer.dns_name,
-            urls={route.service: url(balancer.dns_name, route.published) for route in args.routes},
+            urls={route.service: route.url(balancer.dns_name) for route in args.routes},
         )
 
     def _route(self, route: Route, balancer: aws.lb.LoadBalancer) -> None:
@@ -101,7 +101,7 @@ class LoadBalancer(Component):
             preserve_client_ip="true",
             health_check=aws.lb.TargetGroupHealthCheckArgs(
                 enabled=True,
-                protocol="HTTP" if route.health_path else "TCP",
+                protocol=route.scheme.upper() if route.health_path else "TCP",
                 path=route.health_path or None,
                 port="traffic-port",
                 interval=10,

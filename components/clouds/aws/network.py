@@ -12,10 +12,9 @@ import pulumi_aws as aws
 from components.component import Component
 from components.naming import physical_name
 from components.plan.addresses import ZoneSubnets
+from components.plan.ports import ANYWHERE
 
 Nat = Literal["none", "one", "per_zone"]
-
-ANYWHERE = "0.0.0.0/0"
 
 
 @dataclass(frozen=True, kw_only=True)

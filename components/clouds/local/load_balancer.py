@@ -65,7 +65,7 @@ class LoadBalancer(Component):
             # An image's own HEALTHCHECK is read back although it was not asked for.
             opts=self.child(provider=args.provider, ignore_changes=["healthcheck"]),
         )
-        urls = {route.service: f"http://{args.listen}:{route.published}/" for route in args.routes}
+        urls = {route.service: f"{route.scheme}://{args.listen}:{route.published}/" for route in args.routes}
         self.publish(
             container_id=container.id,
             configuration=configuration,
@@ -78,6 +78,7 @@ def _frontend(route: Route, nodes: int) -> haproxy.Frontend:
         name=route.service,
         port=route.published,
         health_path=route.health_path,
+        secure=route.secure,
         backend=NODES_ALIAS,
         backend_port=route.published,
         expected=nodes,

@@ -317,7 +317,7 @@ class OpenstackCloud(Component):
             groups=self._firewall.of("balancer"),
             public=True,
         ).reached_at
-        urls = {route.service: url(address, route.published) for route in routes}
+        urls = {route.service: route.url(address) for route in routes}
         return {**urls, "statistics": url(address, rented.statistics_port)}
 
 

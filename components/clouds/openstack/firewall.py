@@ -8,11 +8,7 @@ import pulumi_openstack as openstack
 
 from components.component import Component
 from components.naming import physical_name
-from components.plan.ports import Rule
-
-_ANYWHERE = "0.0.0.0/0"
-_NODES = "nodes"
-_OUTSIDE = ("admin", "public")
+from components.plan.ports import ANYWHERE, Rule, groups_of, sources_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +37,7 @@ class Firewall(Component):
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._args = args
-        self._groups = {key: self._group(key) for key in _kinds(args.rules)}
+        self._groups = {key: self._group(key) for key in groups_of(args.rules)}
         egress = {key: self._egress(key) for key in self._groups}
         self.publish(
             # Through the rule: a machine without a way out would boot into an error of its package manager.
@@ -70,22 +66,16 @@ class Firewall(Component):
             security_group_id=self._groups[key].id,
             direction="egress",
             ethertype="IPv4",
-            remote_ip_prefix=_ANYWHERE,
+            remote_ip_prefix=ANYWHERE,
             description="packages, images and the other machines",
             opts=self._rule_options(),
         )
 
     def _ingress(self, rule: Rule) -> Iterator[tuple[str, openstack.networking.SecGroupRule]]:
-        if rule.source not in _OUTSIDE:
-            yield rule.key, self._rule(rule, rule.key, group=self._groups[rule.source].id)
-            return
-        for network in self._args.admin_networks if rule.source == "admin" else (_ANYWHERE,):
-            key = f"{rule.key}-{network.replace('/', '-')}"
-            yield key, self._rule(rule, key, network=network)
+        for key, network in sources_of(rule, self._args.admin_networks):
+            yield key, self._rule(rule, key, network)
 
-    def _rule(
-        self, rule: Rule, key: str, *, group: pulumi.Input[str] | None = None, network: str | None = None
-    ) -> openstack.networking.SecGroupRule:
+    def _rule(self, rule: Rule, key: str, network: str | None) -> openstack.networking.SecGroupRule:
         # ESP has no ports: Neutron refuses a range with it.
         ports = rule.protocol != "esp"
         return openstack.networking.SecGroupRule(
@@ -96,7 +86,7 @@ class Firewall(Component):
             protocol=rule.protocol,
             port_range_min=rule.first if ports else None,
             port_range_max=rule.last if ports else None,
-            remote_group_id=group,
+            remote_group_id=self._groups[rule.source].id if network is None else None,
             remote_ip_prefix=network,
             description=rule.why,
             opts=self._rule_options(),
@@ -105,9 +95,3 @@ class Firewall(Component):
     def _rule_options(self) -> pulumi.ResourceOptions:
         # Neutron takes no second rule that differs from the first in its description alone.
         return self.child(provider=self._args.provider, delete_before_replace=True)
-
-
-def _kinds(rules: tuple[Rule, ...]) -> list[str]:
-    """The kinds of machines that rules are about, the nodes always."""
-    named = {kind for rule in rules for kind in (rule.source, rule.target)} - set(_OUTSIDE)
-    return sorted({_NODES, *named})

@@ -9,7 +9,7 @@ import pulumi_openstack as openstack
 
 from components.clouds.openstack.instance import Instance
 from components.component import Component
-from components.services.route import Route, url
+from components.services.route import Route
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class LoadBalancer(Component):
         self.publish(
             balancer_id=balancer.id,
             public_address=floating_ip.address,
-            urls={route.service: url(floating_ip.address, route.published) for route in args.routes},
+            urls={route.service: route.url(floating_ip.address) for route in args.routes},
         )
 
     def _route(self, route: Route, balancer: openstack.loadbalancer.LoadBalancer) -> None:
@@ -94,7 +94,7 @@ class LoadBalancer(Component):
             self.child_name("monitor", route.service),
             name=route.service,
             pool_id=pool.id,
-            type="HTTP" if route.health_path else "TCP",
+            type=route.scheme.upper() if route.health_path else "TCP",
             http_method="GET" if route.health_path else None,
             url_path=route.health_path or None,
             expected_codes="200" if route.health_path else None,

@@ -22,7 +22,7 @@ class HistorySettings(Section):
 class SparkOnYarnHistorySettings(Section):
     """The server that shows finished Spark jobs, from their event log in HDFS (M127)."""
 
-    port: Port = Field(default=8087, description="Published port of its pages (in the container 18080).")
+    port: Port = Field(default=8096, description="Published port of its pages (in the container 18080).")
     memory: Size = Field(default="512m", description="Limit of its container.")
 
 

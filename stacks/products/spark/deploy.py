@@ -61,6 +61,7 @@ def _job(platform: Platform, name: str, made: Spark) -> SparkJobArgs:
         timeout=parse_duration(job.timeout, field=f"{field}.timeout") // 10**9,
         run=job.run,
         master_url=made.master_url,
+        secret=made.secret,
         network_id=made.overlay.network_id,
         volume=platform.volumes[SPARK_VOLUME],
         runner=platform.cluster.jobs,

@@ -36,6 +36,20 @@ def spark_image() -> str:
     return recipes()["spark"].reference
 
 
+@pytest.fixture(scope="session")
+def mvc_images() -> tuple[str, str]:
+    """The images of both releases of the MVC application; built first where they are missing."""
+    build.Builder(client=engine.connect(), progress=Progress()).build(["mvc", "mvc-1.1"])
+    return recipes()["mvc"].reference, recipes()["mvc-1.1"].reference
+
+
+@pytest.fixture(scope="session")
+def influxdb_image() -> str:
+    """The image of InfluxDB; built first where it is missing."""
+    build.Builder(client=engine.connect(), progress=Progress()).build(["influxdb"])
+    return recipes()["influxdb"].reference
+
+
 @pytest.fixture
 def yard(built: dict[str, Any]) -> Generator[Yard]:
     """A place for containers, empty again after the test."""

@@ -128,7 +128,8 @@ def _sets(work: Path) -> dict[str, Any]:
 def test_the_base_is_built_before_all_others_and_these_two_at_a_time(fake: FakeEngine, tmp_path: Path) -> None:
     fake.pairs = True
     _run(fake, tmp_path, SERVICES)
-    assert fake.built[:2] == [BASE, "jre"]
+    parents = [BASE, *(name for name in CHILDREN if name in PARENTS.values())]
+    assert fake.built[: len(parents)] == parents
     assert sorted(fake.built[1:]) == sorted(CHILDREN)
     assert fake.most_at_once == 2
 

@@ -76,6 +76,7 @@ def test_another_base_gives_every_image_another_tag() -> None:
 def test_an_image_on_another_than_the_base_is_preceded_by_it() -> None:
     assert with_parents(["spark", "nginx"]) == (BASE, "jre", "nginx", "spark")
     assert with_parents([]) == (BASE,)
+    assert with_parents(["registry-service"]) == (BASE, "registry", "registry-service")
     assert recipes()["spark"].parent == recipes()["jre"].reference
 
 

@@ -14,6 +14,8 @@ DAEMON = {"SPARK_DAEMON_MEMORY": "128m"}
 WORKER = {**MASTER, **DAEMON, "SPARK_WORKER_CORES": "1", "SPARK_WORKER_MEMORY": "604m"}
 DRIVER = {"SPARK_DRIVER_MEMORY": "600m", "SPARK_EVENTS": "/data/spark-events"}
 SECONDS = 180
+SECRET = {"/run/secrets/spark-secret": ("of-spark", 0o444)}
+SHARED = {"SPARK_SECRET_FILE": "/run/secrets/spark-secret"}
 TEXT = "to be or not to be\n"
 
 Start = Callable[..., Started]
@@ -59,9 +61,11 @@ def test_a_worker_that_was_there_first_is_healthy_only_when_the_master_took_it_i
 
 
 def test_words_are_counted_on_a_worker_and_written_where_the_driver_is(start: Start, yard: Yard) -> None:
-    master = start("master", environment=DAEMON, alias="spark-master")
-    worker = start("worker", environment=WORKER, host={"Memory": 2**30})
+    """All of them share a word, which is on no command line."""
+    master = start("master", environment={**DAEMON, **SHARED}, files=SECRET, alias="spark-master")
+    worker = start("worker", environment={**WORKER, **SHARED}, files=SECRET, host={"Memory": 2**30})
     healthy(worker, "worker")
+    assert "of-spark" not in worker.run("sh", "-c", "cat /proc/[0-9]*/cmdline")[1]
     volume = yard.client.create_volume(labels={"flotilla.test": yard.prefix})["Name"]
     try:
         words = (
@@ -73,7 +77,8 @@ def test_words_are_counted_on_a_worker_and_written_where_the_driver_is(start: St
             "/data/output",
         )
         bind = {"Binds": [f"{volume}:/data"], "Memory": 2**30}
-        driver = start(*words, environment={**MASTER, **DRIVER}, files={"/data/file.txt": (TEXT, 0o644)}, host=bind)
+        files = {"/data/file.txt": (TEXT, 0o644), **SECRET}
+        driver = start(*words, environment={**MASTER, **DRIVER, **SHARED}, files=files, host=bind)
         code = yard.client.wait(driver.identity, timeout=SECONDS)["StatusCode"]
         assert code == 0, driver.logs()
         results = yard.client.logs(driver.identity, stderr=False).decode()
@@ -94,11 +99,22 @@ def test_words_are_counted_on_a_worker_and_written_where_the_driver_is(start: St
         yard.client.remove_volume(volume)
 
 
+def test_a_worker_without_the_word_is_sent_away(start: Start) -> None:
+    master = start("master", environment={**DAEMON, **SHARED}, files=SECRET, alias="spark-master")
+    healthy(master, "master")
+    stranger = start("worker", environment=WORKER, host={"Memory": 2**30})
+    eventually(lambda: "Failed to connect to master" in stranger.logs(), "the stranger was sent away", SECONDS)
+    assert "Expected SaslMessage" in master.logs()
+    assert pages(master, "8080/json/")["workers"] == []
+    assert stranger.run("spark-health", "worker")[0] != 0
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "code", "said"),
     [
         (["worker"], MASTER, 78, "SPARK_WORKER_MEMORY is not set: what the worker offers to executors, such as 576m"),
         (["submit"], {}, 78, "SPARK_MASTER is not set: the master, such as spark://spark-master:7077, or local[*]"),
+        (["master"], SHARED, 78, "SPARK_SECRET_FILE is /run/secrets/spark-secret: there is no such file"),
         (["history"], {"SPARK_EVENTS": "/proc/1/x"}, 78, "SPARK_EVENTS is /proc/1/x: it cannot be made"),
         (["slave"], {}, 64, "unknown part 'slave': use master, worker, history or submit"),
     ],

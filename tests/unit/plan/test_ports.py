@@ -14,8 +14,10 @@ from components.plan.ports import (
     check_data_path_port,
     check_host_ports,
     check_publications,
+    groups_of,
     port_table,
     reserved_ports,
+    sources_of,
 )
 
 
@@ -228,3 +230,21 @@ def test_every_rule_has_a_key_of_its_own() -> None:
     publications = [Publication(service="web", port=8080), Publication(service="dns", port=53, protocol="udp")]
     rules = port_table(encrypted=True, flocker=True, publications=publications, access="bastion", statistics_port=8404)
     assert len({rule.key for rule in rules}) == len(rules) == 15
+
+
+def test_who_is_a_group_is_let_in_as_a_group_and_others_by_their_networks() -> None:
+    networks = ("203.0.113.0/24", "198.51.100.0/24")
+    table = {rule.key: rule for rule in port_table(publications=[Publication(service="web", port=8080)])}
+    assert list(sources_of(table["tcp-2377-nodes-manager"], networks)) == [("tcp-2377-nodes-manager", None)]
+    assert list(sources_of(table["tcp-22-admin-nodes"], networks)) == [
+        ("tcp-22-admin-nodes-203.0.113.0-24", "203.0.113.0/24"),
+        ("tcp-22-admin-nodes-198.51.100.0-24", "198.51.100.0/24"),
+    ]
+    assert list(sources_of(table["tcp-8080-public-nodes"], networks)) == [
+        ("tcp-8080-public-nodes-0.0.0.0-0", "0.0.0.0/0")
+    ]
+
+
+def test_every_machine_that_a_rule_is_about_has_a_group_and_the_nodes_always() -> None:
+    assert groups_of(()) == ("nodes",)
+    assert groups_of(port_table(access="bastion", statistics_port=8404)) == ("balancer", "bastion", "manager", "nodes")

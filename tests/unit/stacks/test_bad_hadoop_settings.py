@@ -128,7 +128,11 @@ def test_a_bad_setting_of_hadoop_is_refused_with_one_line_that_names_field_value
 
 def test_datanodes_on_workers_of_a_pool_are_refused() -> None:
     """Their machines come and go by themselves, and have no names that a volume could be pinned to."""
-    aws = {"cloud": "aws", "aws": {"region": "eu-west-1"}, "registry": {"address": "registry.example.org"}}
+    aws: dict[str, Any] = {
+        "cloud": "aws",
+        "aws": {"region": "eu-west-1"},
+        "registry": {"address": "registry.example.org"},
+    }
     aws["ssh"] = {"admin_networks": ["203.0.113.0/24"]}
     settings = stack({}, workers={"count": 5, "pool": True}, **aws)
     with pytest.raises(SettingsError, match=r"worker-1"):

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from images.recipe import SERVICES
 from stacks.composed import balanced_ports, load_composed, network_order, publications
 from stacks.errors import SettingsError
 from stacks.load import load, parse_settings
@@ -162,6 +163,6 @@ def test_an_image_that_the_stack_has_not_is_refused(project: Path, monkeypatch: 
     with pytest.raises(SettingsError) as refused:
         load("dev", project)
     assert str(refused.value) == (
-        "compose.blog.images.i is 'mysql': the stack has no such image; use one of haproxy, mariadb, nginx, "
-        "spark, wordpress, or one by digest"
+        "compose.blog.images.i is 'mysql': the stack has no such image; use one of "
+        f"{', '.join(sorted(SERVICES))}, or one by digest"
     )

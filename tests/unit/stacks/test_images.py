@@ -15,6 +15,7 @@ def said(stack: str) -> subprocess.CompletedProcess[str]:
 def test_dev_is_not_asked_to_build_what_other_stacks_run() -> None:
     assert said("dev").stdout == "haproxy,mariadb,nginx,wordpress\n"
     assert said("spark").stdout == "haproxy,spark\n"
+    assert said("registry").stdout == "haproxy,registry-service\n"
 
 
 def test_a_stack_that_there_is_not_is_one_line_and_builds_nothing() -> None:

@@ -1,0 +1,1 @@
+"""Metrics of a swarm that no package of Debian gives, in Prometheus' text format, by Python's own library alone."""

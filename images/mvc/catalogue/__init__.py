@@ -1,0 +1,1 @@
+"""A catalogue of products: `model` keeps them, `controller` answers requests, the views are in `templates`."""

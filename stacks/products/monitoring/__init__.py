@@ -1,0 +1,1 @@
+"""Monitoring: Prometheus, Alertmanager, exporters and pages."""

@@ -1,0 +1,1 @@
+"""The MVC application and its database."""

@@ -1,0 +1,214 @@
+"""The management page on real Docker as a user has it: up, the password, what it shows against what Docker says, in a
+browser too, what its proxy refuses, down."""
+
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.browser.look import look
+from tests.e2e.platform import PROJECT, STACK, Platform, fetch, leftovers, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+ADDRESS = "127.0.0.1:19000"
+PAGE = f"http://{ADDRESS}/"
+PROXY = "http://ui-socket-proxy:2375"
+
+
+def settings() -> dict[str, Any]:
+    """The stack file of the project, on ports and addresses of its own."""
+    config = yaml.safe_load((PROJECT / "Pulumi.ui.yaml").read_text())["config"]
+    found: dict[str, Any] = {k.removeprefix("flotilla:"): v for k, v in config.items() if k.startswith("flotilla:")}
+    found["network"] = {"machines": "10.78.0.0/24"}
+    found["ssh"] = {"first_port": 27800}
+    found["load_balancer"] = {"statistics_port": 18410}
+    found["services"]["ui"] |= {"port": 19000}
+    found["services"]["web"] |= {"port": 19001}
+    return found
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The stack, up; taken down at the end whatever happened."""
+    assert leftovers() == [], "an earlier run left these; remove them first"
+    made = Platform(tmp_path_factory.mktemp("ui"), settings())
+    try:
+        yield made
+    finally:
+        made.make("down", check=False)
+
+
+def output(platform: Platform, *flags: str) -> dict[str, Any]:
+    done = subprocess.run(
+        ["bin/hermetic", "stack", "output", "--json", "--stack", STACK, *flags],
+        cwd=platform.folder,
+        env=platform.environment | platform.backend,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def password(platform: Platform) -> str:
+    return output(platform, "--show-secrets")["ui_password"]
+
+
+def visitor() -> urllib.request.OpenerDirector:
+    """Someone with a browser that keeps cookies."""
+    return urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+
+
+def logged_in(platform: Platform) -> urllib.request.OpenerDirector:
+    made = visitor()
+    words = urllib.parse.urlencode({"user": "admin", "password": password(platform)})
+    with made.open(f"{PAGE}login", words.encode(), timeout=10) as answer:
+        assert answer.url == PAGE
+    return made
+
+
+def read(who: urllib.request.OpenerDirector, path: str = "") -> str:
+    with who.open(f"{PAGE}{path}", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def rows(page: str, table: str) -> list[list[str]]:
+    """The cells of one of the page's tables, without markup."""
+    found = re.search(rf'<table id="{table}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    assert found, page
+    cells = (re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", found[1]))
+    return [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in cells]
+
+
+def inside(platform: Platform, service: str, command: str) -> str:
+    """Output of a command in the service's running container, wherever it is."""
+    places = platform.on(
+        "manager-1", f"docker service ps {service} --filter desired-state=running --format '{{{{.Node}}}}'"
+    ).split()
+    filters = f"--filter label=com.docker.swarm.service.name={service} --filter status=running"
+    return platform.on(places[0], f"docker exec $(docker ps -q {filters} | head -1) {command}")
+
+
+def statuses(platform: Platform, service: str, *requests: str) -> list[str]:
+    """What curl says of each request from inside a container; 000 when there was nobody to ask."""
+    words = "; ".join(f"curl -s -m 5 -o /dev/null -w %{{http_code}} {request}; echo" for request in requests)
+    return inside(platform, service, f"sh -c '{words}'").split()
+
+
+def test_up_brings_the_page_and_its_proxy_and_no_image_of_another_product(platform: Platform) -> None:
+    said = platform.make("up").stdout
+    for service in ("ui", "ui-socket-proxy"):
+        assert re.search(rf"{service}\s.*1/1", said), said[-3000:]
+    assert PAGE in said
+    catalog = json.loads(platform.on("worker-1", "curl -fsSk https://10.78.0.5:5000/v2/_catalog"))
+    assert catalog == {"repositories": ["haproxy", "nginx", "ui"]}
+
+
+def test_the_page_asks_for_the_password_and_shows_nothing_before(platform: Platform) -> None:
+    wait_for("the page", lambda: fetch(PAGE)[0] == 200, 60)
+    form = fetch(PAGE)[1]
+    assert 'type="password"' in form
+    assert "manager-1" not in form
+    assert "worker" not in fetch(f"{PAGE}services/web")[1]
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        visitor().open(f"{PAGE}login", b"user=admin&password=wrong", timeout=10)
+
+
+def test_the_password_is_a_secret_of_the_stack_and_nowhere_in_the_service(platform: Platform) -> None:
+    assert output(platform)["ui_password"] == "[secret]"
+    secret = password(platform)
+    assert len(secret) == 32
+    assert secret not in platform.on("manager-1", "docker service inspect ui ui-socket-proxy")
+    assert secret not in inside(platform, "ui", "sh -c 'env; cat /proc/1/cmdline'")
+    assert not any(secret in said for said in platform.said)
+
+
+def test_the_page_says_what_docker_says(platform: Platform) -> None:
+    """M52, and the nodes of it."""
+    page = read(logged_in(platform))
+    listed = platform.on("manager-1", "docker service ls --format '{{.Name}} {{.Mode}} {{.Replicas}}'")
+    assert sorted(" ".join(row[:3]) for row in rows(page, "services")) == sorted(listed.splitlines())
+    nodes = platform.on("manager-1", "docker node ls --format '{{.Hostname}} {{.Status}} {{.Availability}}'")
+    shown = [" ".join((row[0], row[2], row[3])) for row in rows(page, "nodes")]
+    assert sorted(shown) == sorted(nodes.lower().splitlines())
+    manager = rows(page, "nodes")[0]
+    assert manager[:2] + manager[4:6] == ["manager-1", "manager", "leader", "10.78.0.11"]
+    assert {"web", "ui", "ui-socket-proxy", "ingress"} <= {row[0] for row in rows(page, "networks")}
+    tasks = rows(read(logged_in(platform), "services/web"), "tasks")
+    assert [row[2] for row in tasks if row[3] == "running"] == ["running", "running"]
+
+
+def test_a_person_sees_it_in_a_browser(platform: Platform) -> None:
+    address = f"http://admin:{password(platform)}@{ADDRESS}/basic"
+    page = look(address, wait_for="ui-socket-proxy replicated 1/1", budget=2)
+    for node in ("manager-1 manager ready active leader", "worker-1 worker ready active"):
+        assert node in page.text
+    assert not page.is_blank
+    form = look(PAGE, wait_for="Log in", budget=2)
+    assert "manager-1" not in form.dom
+
+
+def test_a_task_that_fails_is_shown_with_its_error(platform: Platform) -> None:
+    image = platform.on("manager-1", "docker service inspect web --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}'")
+    words = f"--name broken --detach --restart-condition none --network web {image.strip()} sh -c 'exit 7'"
+    platform.on("manager-1", f"docker service create --endpoint-mode dnsrr {words}")
+    try:
+        who = logged_in(platform)
+        wait_for("the error", lambda: "task: non-zero exit (7)" in read(who), 90)
+        ((name, node, state, *_),) = [row for row in rows(read(who), "troubles") if row[0] == "broken.1"]
+        assert (name, state) == ("broken.1", "failed")
+        assert "task: non-zero exit (7)" in read(who, f"nodes/{node}")
+    finally:
+        platform.on("manager-1", "docker service rm broken")
+
+
+def test_the_proxy_lets_the_page_read_and_nobody_do_anything_else(platform: Platform) -> None:
+    refused = (
+        f"-X POST {PROXY}/services/create",
+        f"-X DELETE {PROXY}/services/web",
+        f"-X POST {PROXY}/containers/create",
+        *(f"{PROXY}/{path}" for path in ("swarm", "secrets", "configs", "containers/json", "images/json", "info")),
+        *(f"--path-as-is {PROXY}/{path}" for path in ("/swarm", "nodes/../swarm", "%73warm", "v1.41/swarm")),
+    )
+    said = statuses(platform, "ui", f"{PROXY}/services", *refused)
+    assert said[0] == "200"
+    assert [request for request, code in zip(refused, said[1:], strict=True) if code != "403"] == []
+    assert "GET /swarm HTTP/1.1" in platform.on("manager-1", "docker service logs ui-socket-proxy 2>&1")
+    # Nobody beside the page is on its overlay, and the page has no socket itself.
+    assert statuses(platform, "web", f"{PROXY}/services") == ["000"]
+    assert "docker.sock" not in inside(platform, "ui", "cat /proc/mounts")
+
+
+def test_a_second_up_and_a_refresh_change_nothing(platform: Platform) -> None:
+    platform.make("refresh", "ARGS=--expect-no-changes")
+    platform.make("up", "ARGS=--expect-no-changes")
+
+
+def test_the_page_outlives_a_proxy_that_moves(platform: Platform) -> None:
+    who = logged_in(platform)
+    before = platform.on("manager-1", "docker service ps ui -q")
+    platform.on("manager-1", "docker service update --force --detach ui-socket-proxy")
+    wait_for(
+        "the new proxy",
+        lambda: (
+            "completed"
+            in platform.on("manager-1", "docker service inspect ui-socket-proxy --format '{{.UpdateStatus.State}}'")
+        ),
+        120,
+    )
+    wait_for("the page", lambda: "manager-1" in read(who), 60)
+    assert platform.on("manager-1", "docker service ps ui -q") == before
+
+
+def test_down_leaves_nothing(platform: Platform) -> None:
+    platform.make("down")
+    assert leftovers() == []

@@ -1,0 +1,31 @@
+"""InfluxDB's image: the database that a Compose file names, points that stay, and how it stops."""
+
+import pytest
+
+from tests.unit.images.containers import Started, Yard, eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def _influxdb(yard: Yard, image: str, environment: dict[str, str]) -> Started:
+    started = yard.start(image, environment=environment)
+    eventually(lambda: started.run("influx", "-execute", "SHOW DATABASES")[0] == 0, "InfluxDB answers")
+    return started
+
+
+def test_the_database_that_is_named_is_made_and_keeps_points_over_a_restart(yard: Yard, influxdb_image: str) -> None:
+    started = _influxdb(yard, influxdb_image, {"INFLUXDB_DB": "metrics"})
+    eventually(lambda: "\nmetrics\n" in started.run("influx", "-execute", "SHOW DATABASES")[1], "the database is made")
+    write = ("curl", "-fsS", "http://127.0.0.1:8086/write?db=metrics", "--data-binary", "load,node=a one=0.5")
+    assert started.run(*write) == (0, "")
+    yard.client.restart(started.identity)
+    query = ("influx", "-database", "metrics", "-execute", "SELECT one FROM load")
+    eventually(lambda: "0.5" in started.run(*query)[1], "the point is there")
+
+
+def test_influxdb_runs_without_root_and_stops_gracefully(yard: Yard, influxdb_image: str) -> None:
+    started = _influxdb(yard, influxdb_image, {})
+    assert "\nmetrics\n" not in started.run("influx", "-execute", "SHOW DATABASES")[1]
+    assert started.run("id", "-un") == (0, "influxdb\n")
+    yard.client.stop(started.identity, timeout=10)
+    assert yard.client.inspect_container(started.identity)["State"]["ExitCode"] == 0
