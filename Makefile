@@ -67,14 +67,14 @@ clean: $(PY) ## Remove the built images and what make installed in this folder
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis
 
 test: .venv/.dev docker ## Every test, end to end ones too
-	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark
+	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark && $(MAKE) images STACK=hadoop
 	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-fast: .venv/.dev ## The inner loop: without the slow ones
 	@$(PY) -m pytest -n 2 -m "not e2e and not slow" $(ARGS)
 
 test-e2e: .venv/.dev docker ## Only the tests on real Docker
-	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark
+	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark && $(MAKE) images STACK=hadoop
 	@$(PY) -m pytest -m e2e $(ARGS)
 
 lint: .venv/.dev ## Format, rules and types
@@ -112,7 +112,8 @@ $(PY): requirements.txt
 	@touch $@
 
 images: docker $(PY)
-	@services=$$($(PY) -m stacks.images --stack $(STACK)) && $(PY) -m images.build --services "$$services" >&2
+	@services=$$($(PY) -m stacks.images --stack $(STACK)) && needs=$$($(PY) -m images.needs --services "$$services") \
+	&& { [ -z "$$needs" ] || bin/docker-up $$needs >&2; } && $(PY) -m images.build --services "$$services" >&2
 
 identity: $(PY)
 	@$(PY) -m stacks.files identity
