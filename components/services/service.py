@@ -154,8 +154,9 @@ class SwarmService(Component):
     """A service with its secrets and configs."""
 
     token = "flotilla:services:SwarmService"
-    declares = ("service_id", "service_name", "image")
+    declares = ("resource", "service_id", "service_name", "image")
 
+    resource: docker.Service
     service_id: pulumi.Output[str]
     service_name: pulumi.Output[str]
     image: pulumi.Output[str]
@@ -175,7 +176,7 @@ class SwarmService(Component):
             converge_config=_converge(args),
             opts=self._in_cluster(args.cluster, delete_before_replace=True),
         )
-        self.publish(service_id=service.id, service_name=service.name, image=image)
+        self.publish(resource=service, service_id=service.id, service_name=service.name, image=image)
 
     def _in_cluster(self, cluster: Swarm, *, delete_before_replace: bool | None = None) -> pulumi.ResourceOptions:
         # The one edge to readiness: tasks placed before all nodes joined would pile up on the first ones, for ever.
