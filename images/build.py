@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Final, NoReturn
 import docker
 from docker.errors import DockerException
 
-from images import content, engine, host, package
+from images import content, context, engine, host
 from images.content import RegistryContent
 from images.progress import BuildError, CancelledError, Progress
 from images.recipe import BASE, CHILDREN, IMAGES_FOLDER, PARENTS, SERVICES, Recipe, recipes, with_parents
@@ -85,8 +86,8 @@ class Builder:
                 if recipe.name == BASE:
                     make_base(client, recipe, folder, self.work, self.base_image, log)
                 else:
-                    with package.build_context(folder, self.work, log) as context:
-                        engine.build(client, recipe, context, {"BASE": recipe.parent}, log)
+                    with context.build_context(folder, self.work, log) as files:
+                        engine.build(client, recipe, files, {"BASE": recipe.parent}, log)
             except DockerException as error:
                 raise log.failure(str(error)) from error
             finally:
@@ -119,9 +120,10 @@ class Builder:
         text = json.dumps(document, indent=2, sort_keys=True) + "\n"
         if path.exists() and path.read_text() == text:
             return
-        draft = path.with_name(f"{name}.{os.getpid()}")
-        draft.write_text(text)
-        draft.replace(path)
+        # Of a name that no other writer has, in this process or in another.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{name}.", delete=False) as draft:
+            draft.write(text)
+        Path(draft.name).replace(path)
         self.progress.say(f"wrote {path.parent.name}/{name}")
 
 
@@ -166,7 +168,8 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _names(text: str) -> tuple[str, ...]:
+def service_names(text: str) -> tuple[str, ...]:
+    """Names of service images with commas between them, in the order of the recipes."""
     names = tuple(name for name in text.split(",") if name)
     for name in names:
         if name not in SERVICES:
@@ -182,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], choices=CHILDREN, help="build just this image (repeat)")
     parser.add_argument(
         "--services",
-        type=_names,
+        type=service_names,
         default=SERVICES,
         metavar="NAME,...",
         help=f"the service images that the stack runs, none when empty (default: {','.join(SERVICES)})",

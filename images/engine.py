@@ -110,7 +110,7 @@ def push(client: docker.APIClient, source: str, repository: str, tag: str, log: 
 
 def remove_ours(client: docker.APIClient) -> list[str]:
     """Remove all our images, children before parents; the references. BuildError when a container still uses one."""
-    images = sorted(ours(client), key=lambda image: (image.name == BASE, image.name in PARENTS.values()))
+    images = sorted(ours(client), key=lambda image: -_parents(image.name))
     for image in images:
         try:
             client.remove_image(image.reference)
@@ -119,6 +119,11 @@ def remove_ours(client: docker.APIClient) -> list[str]:
                 f"image {image.reference} cannot be removed: {_reason(error)}; run `make down` first"
             ) from None
     return [image.reference for image in images]
+
+
+def _parents(name: str) -> int:
+    """How many images this one stands on."""
+    return 0 if name == BASE else 1 + _parents(PARENTS.get(name, BASE))
 
 
 def _follow(events: Iterator[dict[str, Any]], log: Log) -> str | None:

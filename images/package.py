@@ -1,21 +1,17 @@
 """What an image takes from a package of PyPI: fetched on this computer, where pip knows the way out, checked against
 the hash that the image's folder pins, and trimmed on the way into the build context: no layer holds the rest."""
 
-import contextlib
-import fnmatch
-import io
 import json
 import subprocess
 import sys
 import tarfile
 import tempfile
-import zipfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from images import recipe
+from images import trimming
 from images.progress import Log
 
 FILE: Final = "package.json"
@@ -49,12 +45,12 @@ class Package:
         for source, target in self.take.items():
             if inside == source or inside.startswith(f"{source}/"):
                 name = target + inside[len(source) :]
-                return None if _any(name, self.leave) else name
+                return None if trimming.matches(name, self.leave) else name
         return None
 
     def left_in(self, jar: str) -> tuple[str, ...]:
         """Patterns of what is left out inside a jar."""
-        return tuple(p for jars, left in self.leave_in_jars.items() if fnmatch.fnmatchcase(jar, jars) for p in left)
+        return trimming.left_in(jar, self.leave_in_jars)
 
 
 def package_of(folder: Path) -> Package | None:
@@ -97,22 +93,6 @@ def fetch(package: Package, downloads: Path, log: Log) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def build_context(folder: Path, work: Path, log: Log) -> Generator[IO[bytes]]:
-    """The build context of an image: its folder, and what it takes of its package; `work` is where large things go."""
-    package = package_of(folder)
-    if package is None:
-        yield io.BytesIO(recipe.build_context(folder))
-        return
-    archive = fetch(package, work / "downloads", log)
-    with tempfile.TemporaryFile(dir=work) as file:
-        with tarfile.open(fileobj=file, mode="w") as context:
-            recipe.write_context(folder, context)
-            add_to_context(package, archive, context)
-        file.seek(0)
-        yield file
-
-
 def add_to_context(package: Package, archive: Path, context: tarfile.TarFile) -> None:
     """Put what is taken of the archive into a build context: no times, no owners, two modes."""
     with tarfile.open(archive) as source:
@@ -121,35 +101,5 @@ def add_to_context(package: Package, archive: Path, context: tarfile.TarFile) ->
             content = source.extractfile(member) if name is not None else None
             if name is None or content is None:
                 continue
-            data = content.read()
-            left = package.left_in(name)
-            _add(context, name, _trimmed(data, left) if left else data, executable=bool(member.mode & 0o100))
-
-
-def _add(context: tarfile.TarFile, name: str, data: bytes, *, executable: bool) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size = len(data)
-    entry.mode = 0o755 if executable else 0o644
-    context.addfile(entry, io.BytesIO(data))
-
-
-def _trimmed(jar: bytes, left: tuple[str, ...]) -> bytes:
-    """The jar without what matches; times of its members stay, so that it is the same on every computer."""
-    slim = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(jar)) as source, zipfile.ZipFile(slim, "w", zipfile.ZIP_DEFLATED) as target:
-        for member, content in _kept(source, left):
-            with content, target.open(member, "w") as written:
-                written.write(content.read())
-    return slim.getvalue()
-
-
-def _kept(jar: zipfile.ZipFile, left: tuple[str, ...]) -> Iterator[tuple[zipfile.ZipInfo, IO[bytes]]]:
-    for member in jar.infolist():
-        if not _any(member.filename, left):
-            plain = zipfile.ZipInfo(member.filename, member.date_time)
-            plain.compress_type = zipfile.ZIP_DEFLATED
-            yield plain, jar.open(member)
-
-
-def _any(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+            data = trimming.trimmed(content.read(), package.left_in(name))
+            trimming.add_file(context, name, data, executable=bool(member.mode & 0o100))

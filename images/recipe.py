@@ -20,6 +20,7 @@ SERVICES: Final = (
     "wordpress",
     "haproxy",
     "spark",
+    "hadoop",
     "influxdb",
     "registry-service",
     "ui",
@@ -30,6 +31,7 @@ SERVICES: Final = (
 """The images that services run; the registry of a stack holds those of its own products."""
 PARENTS: Final[Mapping[str, str]] = {
     "spark": "jre",
+    "hadoop": "spark",
     "registry-service": "registry",
     "mvc-1.1": "mvc",
 }

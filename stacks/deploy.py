@@ -17,6 +17,7 @@ from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import Plan, make_plan
 from stacks.products.catalogue import wanted_products
+from stacks.products.hadoop.deploy import deploy_hadoop
 from stacks.products.monitoring.deploy import deploy_monitoring
 from stacks.products.mvc.deploy import deploy_mvc
 from stacks.products.platform import Deployed, Platform
@@ -30,6 +31,7 @@ DEPLOYMENTS: Mapping[str, Callable[[Platform], Deployed]] = {
     "web": deploy_web,
     "wordpress": deploy_wordpress,
     "spark": deploy_spark,
+    "hadoop": deploy_hadoop,
     "registry": deploy_registry,
     "ui": deploy_ui,
     "mvc": deploy_mvc,

@@ -18,6 +18,11 @@ from stacks.outputs import StackError
 _SERVICE = "docker:index/service:Service"
 _NETWORK = "docker:index/network:Network"
 _JOB = "swarm:index:Job"
+_ADMISSION = "swarm:index:Admission"
+_UNSAID = {
+    _JOB: "a job, which no Compose file can say",
+    _ADMISSION: "errands of a member, which no Compose file can say",
+}
 
 
 def main() -> int:
@@ -58,9 +63,9 @@ def export(state: Mapping[str, Any], stack: str) -> tuple[str, tuple[str, ...]]:
     if read_compose(text).file != file:
         raise AssertionError("the exported file is read as something else")
     jobs = [
-        f"{resource['urn'].rpartition('::')[2]}: a job, which no Compose file can say"
+        f"{resource['urn'].rpartition('::')[2]}: {_UNSAID[resource['type']]}"
         for resource in resources
-        if resource.get("type") == _JOB
+        if resource.get("type") in _UNSAID
     ]
     return _header(stack) + text, (*reading.notes, *lost, *jobs)
 

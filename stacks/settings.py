@@ -8,6 +8,7 @@ from pydantic import Field
 from components.storage.profiles import DEFAULT_SIZE_GIB, EbsType, Profile, ProfileSet
 from stacks import patterns
 from stacks.cloud_settings import AwsSettings, OpenstackSettings
+from stacks.products.hadoop.settings import HadoopSettings
 from stacks.products.monitoring.settings import MonitoringSettings
 from stacks.products.mvc.settings import MvcSettings
 from stacks.products.registry.settings import UserRegistrySettings
@@ -139,6 +140,7 @@ class ServiceSettings(Section):
     web: WebSettings | None = Field(default_factory=WebSettings)
     wordpress: WordPressSettings | None = Field(default_factory=WordPressSettings)
     spark: SparkSettings | None = None
+    hadoop: HadoopSettings | None = None
     registry: UserRegistrySettings | None = None
     ui: UiSettings | None = None
     mvc: MvcSettings | None = None

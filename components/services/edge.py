@@ -80,4 +80,5 @@ def _frontend(route: Route) -> haproxy.Frontend:
         backend=f"tasks.{route.backend_name}",
         backend_port=route.target,
         expected=route.replicas,
+        read_only=route.read_only,
     )

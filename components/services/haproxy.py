@@ -14,7 +14,7 @@ class Frontend:
     those of `servers` (address by name) where they are known beforehand; each is checked by a request for
     `health_path`, or by a connection where that is empty: such a port carries any protocol. One that is `secure` is
     passed on as well, and asked for `health_path` over TLS: certificates are the clients' business. `expected` is how
-    many there are now."""
+    many there are now. A `read_only` one passes on no request that changes anything."""
 
     name: str
     port: int
@@ -24,6 +24,7 @@ class Frontend:
     health_path: str
     secure: bool = False
     servers: Mapping[str, str] = field(default_factory=dict[str, str])
+    read_only: bool = False
 
     @property
     def http(self) -> bool:
@@ -112,6 +113,8 @@ _IDLE = "1h"
 
 def _frontend(frontend: Frontend) -> str:
     own = ("option forwardfor if-none",) if frontend.http else (*_ANY_PROTOCOL, f"timeout client {_IDLE}")
+    if frontend.read_only:
+        own = (*own, "http-request deny deny_status 405 unless { method GET HEAD OPTIONS }")
     return _section(
         f"frontend {frontend.name}",
         f"bind :{frontend.port}",

@@ -11,7 +11,8 @@ class Route:
 
     `published` is the port on every node and on the load balancer, `target` the port of the tasks; `network_id` is the
     overlay where the service's name resolves to its tasks; `health_path` answers 200 when the product works, and is
-    empty where a connection is all that can be tried: such a port is passed on as it is, HTTP or not.
+    empty where a connection is all that can be tried: such a port is passed on as it is, HTTP or not. Of a route that
+    is `read_only` the proxy on every node passes on requests that only look.
     """
 
     service: str
@@ -20,6 +21,7 @@ class Route:
     replicas: int
     network_id: pulumi.Output[str]
     health_path: str
+    read_only: bool = False
 
     @property
     def backend_name(self) -> str:

@@ -154,8 +154,9 @@ class SwarmService(Component):
     """A service with its secrets and configs."""
 
     token = "flotilla:services:SwarmService"
-    declares = ("service_id", "service_name", "image")
+    declares = ("resource", "service_id", "service_name", "image")
 
+    resource: docker.Service
     service_id: pulumi.Output[str]
     service_name: pulumi.Output[str]
     image: pulumi.Output[str]
@@ -176,7 +177,7 @@ class SwarmService(Component):
             # The plugin would update a service that becomes global, or is no longer, and the swarm refuses that.
             opts=self._in_cluster(args.cluster, delete_before_replace=True, replace_on_changes=["mode.global"]),
         )
-        self.publish(service_id=service.id, service_name=service.name, image=image)
+        self.publish(resource=service, service_id=service.id, service_name=service.name, image=image)
 
     def _in_cluster(
         self,

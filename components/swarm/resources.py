@@ -418,6 +418,72 @@ class Job(pulumi.CustomResource):
 
 
 @_arguments
+class _AdmissionProperties:
+    managers: pulumi.Input[Sequence[pulumi.Input[ConnectionArgs]]]
+    cluster_id: pulumi.Input[str] = pulumi.property("clusterId")
+    member: pulumi.Input[str]
+    image: pulumi.Input[str]
+    admit: pulumi.Input[Sequence[pulumi.Input[str]]]
+    release: pulumi.Input[Sequence[pulumi.Input[str]]]
+    env: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+    networks: pulumi.Input[Sequence[pulumi.Input[str]]]
+    mounts: pulumi.Input[Sequence[pulumi.Input[JobMountArgs]]]
+    constraints: pulumi.Input[Sequence[pulumi.Input[str]]]
+    memory: pulumi.Input[int]
+    cpus: pulumi.Input[float]
+    timeout: pulumi.Input[int]
+    after: pulumi.Input[Sequence[pulumi.Input[str]]]
+
+
+class Admission(pulumi.CustomResource):
+    """Two errands of a member of something larger: `admit` runs when this is created, `release` before it is deleted.
+
+    Both are commands of one-shot services; one that fails fails the update with its last lines, so that a member which
+    may not go stays, and all that this depends on stays too (`after` is there for that edge). A change is written down
+    and runs nothing. Give it `deleted_with` what makes the release needless: no errand runs when that goes too.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        managers: pulumi.Input[Sequence[AnyConnection]],
+        cluster_id: pulumi.Input[str],
+        member: pulumi.Input[str],
+        image: pulumi.Input[str],
+        admit: pulumi.Input[Sequence[pulumi.Input[str]]],
+        release: pulumi.Input[Sequence[pulumi.Input[str]]],
+        env: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        networks: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        mounts: pulumi.Input[Sequence[pulumi.Input[JobMountArgs]]] | None = None,
+        constraints: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        memory: pulumi.Input[int] | None = None,
+        cpus: pulumi.Input[float] | None = None,
+        timeout: pulumi.Input[int] | None = None,
+        after: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        properties = _fill(
+            _AdmissionProperties,
+            managers=managers,
+            cluster_id=cluster_id,
+            member=member,
+            image=image,
+            admit=admit,
+            release=release,
+            env=env,
+            networks=networks,
+            mounts=mounts,
+            constraints=constraints,
+            memory=memory,
+            cpus=cpus,
+            timeout=timeout,
+            after=after,
+        )
+        super().__init__("swarm:index:Admission", resource_name, properties, opts)
+
+
+@_arguments
 class _MountProperties:
     connection: pulumi.Input[ConnectionArgs]
     serial: pulumi.Input[str]

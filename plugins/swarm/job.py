@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -43,6 +44,18 @@ FAILED = frozenset({"failed", "rejected", "shutdown", "remove", "orphaned"})
 Task = dict[str, Any]
 
 
+MOUNTS = list_of(
+    record(
+        {
+            "type": Field(one_of("volume", "bind", "tmpfs"), required=True),
+            "target": Field(TEXT, required=True),
+            "source": Field(TEXT),
+            "readOnly": Field(BOOLEAN),
+        }
+    )
+)
+
+
 def _file(of: str) -> Fields:
     return {
         f"{of}Id": Field(TEXT, required=True),
@@ -65,19 +78,7 @@ class Job(Resource):
         "secrets": Field(list_of(record(_file("secret"))), change=Change.REPLACE),
         "configs": Field(list_of(record(_file("config"))), change=Change.REPLACE),
         "networks": Field(list_of(TEXT), change=Change.REPLACE),
-        "mounts": Field(
-            list_of(
-                record(
-                    {
-                        "type": Field(one_of("volume", "bind", "tmpfs"), required=True),
-                        "target": Field(TEXT, required=True),
-                        "source": Field(TEXT),
-                        "readOnly": Field(BOOLEAN),
-                    }
-                )
-            ),
-            change=Change.REPLACE,
-        ),
+        "mounts": Field(MOUNTS, change=Change.REPLACE),
         "constraints": Field(list_of(TEXT), change=Change.REPLACE),
         "memory": Field(number(4 * 1024 * 1024, unit=" bytes"), change=Change.REPLACE),
         "cpus": Field(positive("processors"), change=Change.REPLACE),
@@ -100,35 +101,24 @@ class Job(Resource):
 
     @override
     def create(self, operation: Operation, inputs: Properties) -> Made:
-        managers = _managers(operation, inputs)
-        name = service_name(operation.name, inputs)
-        operation.progress(f"starting job {name}")
-        service_id = managers.call(lambda client: _find_or_start(client, name, inputs))
-        try:
-            task = _wait(operation, managers, service_id)
-            lines = inputs.get("logLines", LOG_LINES)
-            logs = _logs(managers, service_id, lines)
-            if task["Status"]["State"] != "complete":
-                raise SwarmError(_failure(name, task, logs))
-        except Exception:
-            # A failed job leaves nothing, so that the next update runs it again.
-            _remove(managers, service_id)
-            raise
+        managers = job_managers(operation, inputs)
+        ended = run_to_end(operation, managers, service_name(operation.name, inputs), inputs)
+        task, lines = ended.task, inputs.get("logLines", LOG_LINES)
         outputs = {
             "exitCode": _exit_code(task),
-            "logs": logs,
-            "output": _logs(managers, service_id, lines, errors=False),
+            "logs": ended.logs,
+            "output": _logs(managers, ended.service_id, lines, errors=False),
             "state": task["Status"]["State"],
             "nodeId": task.get("NodeID", ""),
         }
-        return Made(service_id, {**inputs, **outputs})
+        return Made(ended.service_id, {**inputs, **outputs})
 
     @override
     def read(self, operation: Operation, object_id: str, inputs: Properties, outputs: Properties) -> Seen | None:
         if not inputs:
             raise SwarmError(f"id is {object_id!r}: a job that ran cannot be imported; let it run by creating it")
         try:
-            _managers(operation, inputs).call(lambda client: client.inspect_service(object_id))
+            job_managers(operation, inputs).call(lambda client: client.inspect_service(object_id))
         except NoManagerError as error:
             if error.is_gone:
                 return None
@@ -147,7 +137,7 @@ class Job(Resource):
     @override
     def delete(self, operation: Operation, object_id: str, properties: Properties) -> None:
         try:
-            _remove(_managers(operation, properties), object_id)
+            remove_service(job_managers(operation, properties), object_id)
         except NoManagerError as error:
             if not error.is_gone:
                 raise
@@ -160,6 +150,31 @@ def service_name(resource_name: str, inputs: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", resource_name).strip("-_") or "job"
     return f"{stem[: LONGEST_NAME - len(digest) - 1]}-{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that was done; its service is still there."""
+
+    service_id: str
+    task: Task
+    logs: list[str]
+
+
+def run_to_end(operation: Operation, managers: Managers, name: str, inputs: Properties) -> Ended:
+    """Start the service `name`, or find it where it was started before, and wait until it has ended well; SwarmError
+    with its last lines where it has not. A job that failed leaves nothing, so that the next update runs it again."""
+    operation.progress(f"starting job {name}")
+    service_id = managers.call(lambda client: _find_or_start(client, name, inputs))
+    try:
+        task = _wait(operation, managers, service_id)
+        logs = _logs(managers, service_id, inputs.get("logLines", LOG_LINES))
+        if task["Status"]["State"] != "complete":
+            raise SwarmError(_failure(name, task, logs))
+    except Exception:
+        remove_service(managers, service_id)
+        raise
+    return Ended(service_id, task, logs)
 
 
 def task_template(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,7 +222,8 @@ def _reference(kind: str, file: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _managers(operation: Operation, properties: Properties) -> Managers:
+def job_managers(operation: Operation, properties: Properties) -> Managers:
+    """The managers that may be asked."""
     return Managers(operation, connections_of(properties, "managers"), properties["clusterId"])
 
 
@@ -264,7 +280,8 @@ def _failure(name: str, task: Task, logs: list[str]) -> str:
     return f"job {name} {status['State']} ({how}){last}"
 
 
-def _remove(managers: Managers, service_id: str) -> None:
+def remove_service(managers: Managers, service_id: str) -> None:
+    """Remove a service; one that is gone is no error."""
     try:
         managers.call(lambda client: client.remove_service(service_id))
     except DaemonError as error:

@@ -12,6 +12,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from typing_extensions import override
 
+from plugins.swarm.admission import Admission
 from plugins.swarm.cluster import Cluster
 from plugins.swarm.connection import Access
 from plugins.swarm.differences import Difference, differences
@@ -30,7 +31,7 @@ from plugins.swarm.values import Secret, decode, encode, has_secret, plain, secr
 
 VERSION = "0.1.0"
 RESOURCES: Mapping[str, Resource] = {
-    kind.token: kind for kind in (Host(), Cluster(), Node(), Readiness(), Job(), Mount())
+    kind.token: kind for kind in (Host(), Cluster(), Node(), Readiness(), Job(), Mount(), Admission())
 }
 CONFIG: Fields = {"identityFile": Field(TEXT, required=True), "sshOptions": Field(list_of(TEXT))}
 KINDS = provider_pb2.PropertyDiff

@@ -1,5 +1,6 @@
 """All products, in the order in which they are deployed."""
 
+from stacks.products.hadoop.plan import HadoopProduct
 from stacks.products.monitoring.plan import MonitoringProduct
 from stacks.products.mvc.plan import MvcProduct
 from stacks.products.product import Product
@@ -14,6 +15,7 @@ PRODUCTS: tuple[Product, ...] = (
     WebProduct(),
     WordPressProduct(),
     SparkProduct(),
+    HadoopProduct(),
     RegistryProduct(),
     UiProduct(),
     MvcProduct(),

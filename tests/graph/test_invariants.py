@@ -51,6 +51,18 @@ SPARK: dict[str, Any] = {
         },
     }
 }
+HADOOP: dict[str, Any] = {
+    "workers": {"count": 4},
+    "services": {
+        "web": None,
+        "wordpress": None,
+        "hadoop": {
+            "datanodes": 4,
+            "spark_history": {},
+            "jobs": {"pi": {"args": ["pi", "2", "10"]}, "mine": {"engine": "spark", "application": "mine.py"}},
+        },
+    },
+}
 REGISTRY: dict[str, Any] = {
     "services": {"web": {}, "wordpress": None, "registry": {"names": ["registry.example.org", "203.0.113.9"]}}
 }
@@ -90,6 +102,7 @@ STACKS: dict[str, dict[str, Any]] = {
     "local bare": BARE,
     "local spark": SPARK,
     "local spark mesh": {**SPARK, **MESH},
+    "local hadoop": HADOOP,
     **{f"{cloud} registry": {**base, **REGISTRY} for cloud, base in CLOUDS.items()},
     "local registry mesh": {**REGISTRY, **MESH},
     "local ui": UI,
@@ -110,6 +123,8 @@ STACKS: dict[str, dict[str, Any]] = {
     "aws monitoring": {**CLOUDS["aws"], **MONITORING},
     "openstack monitoring": {**CLOUDS["openstack"], **MONITORING},
     "openstack spark": {**CLOUDS["openstack"], **SPARK},
+    "aws hadoop": {**CLOUDS["aws"], **HADOOP},
+    "openstack hadoop": {**CLOUDS["openstack"], **HADOOP},
     "openstack bare": {**CLOUDS["openstack"], **BARE},
     "openstack direct haproxy": {**CLOUDS["openstack"], **HAPROXY, **DIRECT},
 }

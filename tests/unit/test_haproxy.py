@@ -48,3 +48,10 @@ def test_a_port_that_speaks_tls_is_passed_on_and_its_servers_are_asked_over_tls(
     assert "option httpchk GET /" in backend
     assert "server-template server 16 nodes:8080 check check-ssl verify none resolvers" in backend
     assert "check-ssl" not in render([WEB])
+
+
+def test_a_frontend_that_is_read_only_passes_on_requests_that_look_and_others_are_as_they_were() -> None:
+    text = render([replace(WEB, read_only=True), BLOG])
+    rule = "http-request deny deny_status 405 unless { method GET HEAD OPTIONS }"
+    assert rule in text.split("frontend web")[1].split("\n\n")[0]
+    assert text.count(rule) == 1

@@ -30,9 +30,9 @@ class System:
         for name in names:
             (self.folder / name).unlink()
 
-    def run(self, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [shutil.which("sh") or "/bin/sh", _SCRIPT],
+            [shutil.which("sh") or "/bin/sh", _SCRIPT, *words],
             env={"PATH": str(self.folder), **environment},
             capture_output=True,
             text=True,
@@ -110,6 +110,23 @@ def test_everything_that_is_missing_is_installed_in_one_call_without_questions(s
     assert (system.folder / ".frontend").read_text() == "noninteractive\n"
     assert not system.called("systemctl")
     assert "installing docker.io openssh-client python3-venv mmdebstrap" in done.stderr
+
+
+def test_maven_is_installed_when_an_image_needs_it_and_it_is_missing_and_not_else(system: System) -> None:
+    system.up.touch()
+    assert system.run().returncode == 0
+    assert not system.called("apt-get")
+    assert system.run("maven").returncode == 0
+    (call,) = system.called("apt-get")
+    assert call.endswith(" maven")
+    system.command("mvn")
+    assert system.run("maven").returncode == 0
+    assert len(system.called("apt-get")) == 1
+    done = system.run("gradle")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "docker-up: error: 'gradle' is nothing that an image needs: use maven\n",
+    )
 
 
 def test_an_engine_that_the_package_started_is_not_started_again(system: System) -> None:

@@ -57,9 +57,9 @@ def _log() -> Log:
 
 
 def test_images_go_away_children_first_and_no_image_of_others() -> None:
-    names = ("base", "jre", "nginx", "spark")
+    names = ("base", "hadoop", "jre", "nginx", "spark")
     fake = FakeClient({"mine/nginx:1": "nginx", **{f"flotilla/{name}:1": name for name in names}})
-    expected = [f"flotilla/{name}:1" for name in ("nginx", "spark", "jre", "base")]
+    expected = [f"flotilla/{name}:1" for name in ("hadoop", "spark", "jre", "nginx", "base")]
     assert engine.remove_ours(_as_client(fake)) == expected
     assert fake.removed == expected
 

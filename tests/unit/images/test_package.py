@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from images import package
+from images.context import build_context
 from images.package import Package, package_of
 from images.progress import BuildError, Log
 from images.recipe import IMAGES_FOLDER
@@ -78,7 +79,7 @@ def test_the_same_archive_gives_the_same_context(archive: Path) -> None:
 
 def test_an_image_without_a_package_has_its_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    with package.build_context(tmp_path, tmp_path, log()) as file, tarfile.open(fileobj=file) as made:
+    with build_context(tmp_path, tmp_path, log()) as file, tarfile.open(fileobj=file) as made:
         assert made.getnames() == ["Dockerfile"]
     assert package_of(tmp_path) is None
 

@@ -56,10 +56,12 @@ def test_a_secret_value_is_left_out_and_said() -> None:
 
 def test_what_a_compose_file_cannot_say_is_said() -> None:
     job = {"urn": "urn:x::pi", "type": "swarm:index:Job", "id": "j1", "inputs": {}}
-    _, notes = export(state(NETWORK, service(privileges={"seLinuxContext": {}}), job), "dev")
+    admission = {"urn": "urn:x::node-1", "type": "swarm:index:Admission", "id": "a1", "inputs": {}}
+    _, notes = export(state(NETWORK, service(privileges={"seLinuxContext": {}}), job, admission), "dev")
     assert notes == (
         "services.web.taskSpec.containerSpec.privileges: a Compose file cannot say it; left out",
         "pi: a job, which no Compose file can say",
+        "node-1: errands of a member, which no Compose file can say",
     )
 
 

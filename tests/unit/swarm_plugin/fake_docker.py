@@ -173,9 +173,10 @@ class FakeDaemon:
 
     def create_service(self, template: dict[str, Any], *, name: str, labels: Any, mode: Any) -> dict[str, str]:
         swarm = self._manage()
-        service_id = f"service-{len(swarm.services) + 1}"
+        service_id = f"service-{len(self.world.started) + 1}"
         swarm.services[service_id] = {"ID": service_id, "Spec": {"Name": name, "Mode": mode, "TaskTemplate": template}}
         self.world.started.append(name)
+        self.world.errands.append(template["ContainerSpec"].get("Command") or [])
         state, code = self.world.job_ends
         status = {"State": state, "Err": "task: non-zero exit" if code else "", "ContainerStatus": {"ExitCode": code}}
         swarm.tasks.append(
@@ -243,6 +244,7 @@ class World:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     joins: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     started: list[str] = field(default_factory=list[str])
+    errands: list[list[str]] = field(default_factory=list[list[str]])
     refuse_join: dict[str, str] = field(default_factory=dict[str, str])
     never_ready: set[str] = field(default_factory=set[str])
     stubborn_tasks: bool = False
