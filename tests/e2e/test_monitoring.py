@@ -3,7 +3,6 @@ again, down."""
 
 import base64
 import json
-import subprocess
 import threading
 import urllib.error
 import urllib.parse
@@ -14,12 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.browser.look import look
-from tests.e2e.platform import PROJECT, STACK, Platform, leftovers, wait_for
+from tests.e2e.platform import Platform, leftovers, settings_of, standing, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 
 PAGES = "127.0.0.1:19090"
 ALERTS = "127.0.0.1:19093"
@@ -42,8 +40,7 @@ SERVICES = {
 
 def settings() -> dict[str, Any]:
     """The stack file of the project, on ports and addresses of its own, quick to tell, and with a thing to measure."""
-    config = yaml.safe_load((PROJECT / "Pulumi.monitoring.yaml").read_text())["config"]
-    found: dict[str, Any] = {k.removeprefix("flotilla:"): v for k, v in config.items() if k.startswith("flotilla:")}
+    found = settings_of("Pulumi.monitoring.yaml")
     found["network"] = {"machines": "10.77.0.0/24"}
     found["ssh"] = {"first_port": 27700}
     found["load_balancer"] = {"statistics_port": 18409}
@@ -61,12 +58,8 @@ def settings() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(tmp_path_factory.mktemp("monitoring"), settings())
-    try:
+    with standing(tmp_path_factory.mktemp("monitoring"), settings()) as made:
         yield made
-    finally:
-        made.make("down", check=False)
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +88,7 @@ def told() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def password(platform: Platform) -> str:
-    done = subprocess.run(
-        ["bin/hermetic", "stack", "output", "--json", "--show-secrets", "--stack", STACK],
-        cwd=platform.folder,
-        env=platform.environment | platform.backend,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)["monitoring_password"]
+    return platform.outputs("--show-secrets")["monitoring_password"]
 
 
 def get(address: str, path: str, password: str | None, body: Any = None) -> tuple[int, str]:
