@@ -62,7 +62,7 @@ def spark_container(heap: int, offered: int, *, field: str) -> int:
 
 
 def check_driver_and_executor(driver: int, executor: int, offered: int, *, field: str) -> None:
-    """PlanError where the only NodeManager holds a driver and no executor, in bytes of heap: they would wait for ever."""
+    """PlanError where the only NodeManager, by heaps in bytes, holds a driver and no executor and never will."""
     wanted = (driver + executor) // MIB + 2 * SPARK_OVERHEAD
     if wanted > offered:
         raise PlanError(
