@@ -22,7 +22,7 @@ export PULUMI_SKIP_UPDATE_CHECK ?= true
 # An Output in an f-string raises instead of becoming a help text.
 export PULUMI_ERROR_OUTPUT_STRING ?= 1
 
-.PHONY: help up preview refresh status output export-stack cost ssh move down clean push test test-fast test-e2e lint lock schema policy compose-page images \
+.PHONY: help up preview refresh status output export-stack cost ssh move down clean push test test-all test-fast test-e2e lint lock schema policy compose-page images \
 	identity stack docker preflight
 
 help: ## This list
@@ -66,15 +66,18 @@ clean: $(PY) ## Remove the built images and what make installed in this folder
 	@$(PY) -m stacks.files clean
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis
 
-test: .venv/.dev docker ## Every test, end to end ones too
-	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark && $(MAKE) images STACK=hadoop
-	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+test: .venv/.dev docker ## Every test but those of test-all; end to end: stack dev, and all products on one swarm
+	@$(MAKE) images STACK=dev && $(MAKE) images STACK=all
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not deep" $(ARGS)
+
+test-all: test ## Then each product's stack file on real Docker in depth: moves, failures, scaling, load
+	@$(PY) -m pytest -m deep $(ARGS)
 
 test-fast: .venv/.dev ## The inner loop: without the slow ones
 	@$(PY) -m pytest -n 2 -m "not e2e and not slow" $(ARGS)
 
 test-e2e: .venv/.dev docker ## Only the tests on real Docker
-	@$(MAKE) images STACK=dev && $(MAKE) images STACK=spark && $(MAKE) images STACK=hadoop
+	@$(MAKE) images STACK=dev && $(MAKE) images STACK=all
 	@$(PY) -m pytest -m e2e $(ARGS)
 
 lint: .venv/.dev ## Format, rules and types

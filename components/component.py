@@ -54,6 +54,7 @@ class Component(pulumi.ComponentResource):
         protect: bool | None = None,
         retain_on_delete: bool | None = None,
         ignore_changes: list[str] | None = None,
+        replace_on_changes: list[str] | None = None,
         delete_before_replace: bool | None = None,
         additional_secret_outputs: list[str] | None = None,
     ) -> pulumi.ResourceOptions:
@@ -66,6 +67,7 @@ class Component(pulumi.ComponentResource):
             protect=protect,
             retain_on_delete=retain_on_delete,
             ignore_changes=ignore_changes,
+            replace_on_changes=replace_on_changes,
             delete_before_replace=delete_before_replace,
             additional_secret_outputs=additional_secret_outputs,
         )

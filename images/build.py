@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -119,9 +120,10 @@ class Builder:
         text = json.dumps(document, indent=2, sort_keys=True) + "\n"
         if path.exists() and path.read_text() == text:
             return
-        draft = path.with_name(f"{name}.{os.getpid()}")
-        draft.write_text(text)
-        draft.replace(path)
+        # Of a name that no other writer has, in this process or in another.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{name}.", delete=False) as draft:
+            draft.write(text)
+        Path(draft.name).replace(path)
         self.progress.say(f"wrote {path.parent.name}/{name}")
 
 

@@ -174,17 +174,25 @@ class SwarmService(Component):
             update_config=_update(args.update),
             rollback_config=_rollback(args),
             converge_config=_converge(args),
-            opts=self._in_cluster(args.cluster, delete_before_replace=True),
+            # The plugin would update a service that becomes global, or is no longer, and the swarm refuses that.
+            opts=self._in_cluster(args.cluster, delete_before_replace=True, replace_on_changes=["mode.global"]),
         )
         self.publish(resource=service, service_id=service.id, service_name=service.name, image=image)
 
-    def _in_cluster(self, cluster: Swarm, *, delete_before_replace: bool | None = None) -> pulumi.ResourceOptions:
+    def _in_cluster(
+        self,
+        cluster: Swarm,
+        *,
+        delete_before_replace: bool | None = None,
+        replace_on_changes: list[str] | None = None,
+    ) -> pulumi.ResourceOptions:
         # The one edge to readiness: tasks placed before all nodes joined would pile up on the first ones, for ever.
         return self.child(
             provider=cluster.provider,
             deleted_with=cluster.resource,
             depends_on=[cluster.readiness],
             delete_before_replace=delete_before_replace,
+            replace_on_changes=replace_on_changes,
         )
 
     def _task(self, args: SwarmServiceArgs, image: pulumi.Output[str]) -> docker.ServiceTaskSpecArgs:

@@ -1,6 +1,7 @@
 """A checkout of the project with a stack of its own, driven as a user drives it: by `make`."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,18 @@ class Platform:
         )
         return json.loads(done.stdout)
 
+    def outputs(self, *flags: str) -> dict[str, Any]:
+        """The outputs of the stack; those that are secret with the flag `--show-secrets`."""
+        done = subprocess.run(
+            ["bin/hermetic", "stack", "output", "--json", *flags, "--stack", STACK],
+            cwd=self.folder,
+            env=self.environment | self.backend,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
     @property
     def backend(self) -> dict[str, str]:
         """The environment that the Makefile sets up."""
@@ -117,6 +130,23 @@ class Platform:
             "PULUMI_BACKEND_URL": f"file://{work}/state",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(work / "passphrase"),
         }
+
+
+def settings_of(file: str) -> dict[str, Any]:
+    """The settings of a stack file of the project, such as `Pulumi.spark.yaml`."""
+    config: dict[str, Any] = yaml.safe_load((PROJECT / file).read_text())["config"]
+    return {key.removeprefix("flotilla:"): value for key, value in config.items() if key.startswith("flotilla:")}
+
+
+@contextlib.contextmanager
+def standing(folder: Path, settings: dict[str, Any]) -> Generator[Platform]:
+    """A platform that is taken down at the end, whatever happened."""
+    assert leftovers() == [], "an earlier run left these; remove them first"
+    made = Platform(folder, settings)
+    try:
+        yield made
+    finally:
+        made.make("down", check=False)
 
 
 def secrets_in(value: Any) -> Iterator[str]:

@@ -8,24 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e.platform import PROJECT, Platform, fetch, leftovers, wait_for
+from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 
 BLOG = "http://127.0.0.1:18090/"
 SERIES = "http://127.0.0.1:18091"
 
 
-def example(name: str) -> dict[str, Any]:
-    config = yaml.safe_load((PROJECT / "examples" / f"{name}.yaml").read_text())["config"]
-    return {key.removeprefix("flotilla:"): value for key, value in config.items() if key.startswith("flotilla:")}
-
-
 def settings() -> dict[str, Any]:
     """Both examples in one stack, on ports and addresses of its own."""
-    blog, series = example("compose-blog"), example("compose-series")
+    blog, series = settings_of("examples/compose-blog.yaml"), settings_of("examples/compose-series.yaml")
     return {
         **blog,
         "network": {"machines": "10.80.0.0/24"},
@@ -42,12 +36,8 @@ def settings() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(tmp_path_factory.mktemp("compose"), settings())
-    try:
+    with standing(tmp_path_factory.mktemp("compose"), settings()) as made:
         yield made
-    finally:
-        made.make("down", check=False)
 
 
 def samples() -> dict[str, int]:

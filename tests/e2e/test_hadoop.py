@@ -3,18 +3,16 @@ the loss of a copy, parts that move and come back, down."""
 
 import json
 import re
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e.platform import PROJECT, STACK, Platform, fetch, leftovers, wait_for
+from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(1200)]
 
 NAMENODE = "http://127.0.0.1:18084"
 RESOURCEMANAGER = "http://127.0.0.1:18085"
@@ -25,8 +23,7 @@ WORDS = ["a\t1000", "be\t2000", "nodes\t2000", "not\t1000", "of\t2000", "or\t100
 
 def settings() -> dict[str, Any]:
     """The stack file of the project, on ports and addresses of its own."""
-    config = yaml.safe_load((PROJECT / "Pulumi.hadoop.yaml").read_text())["config"]
-    found: dict[str, Any] = {k.removeprefix("flotilla:"): v for k, v in config.items() if k.startswith("flotilla:")}
+    found = settings_of("Pulumi.hadoop.yaml")
     found["network"] = {"machines": "10.75.0.0/24"}
     found["ssh"] = {"first_port": 27500}
     found["load_balancer"] = {"statistics_port": 18407}
@@ -41,24 +38,8 @@ def settings() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(tmp_path_factory.mktemp("hadoop"), settings())
-    try:
+    with standing(tmp_path_factory.mktemp("hadoop"), settings()) as made:
         yield made
-    finally:
-        made.make("down", check=False)
-
-
-def outputs(platform: Platform) -> dict[str, Any]:
-    done = subprocess.run(
-        ["bin/hermetic", "stack", "output", "--json", "--stack", STACK],
-        cwd=platform.folder,
-        env=platform.environment | platform.backend,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
 
 
 def bean(name: str) -> dict[str, Any]:
@@ -110,7 +91,7 @@ def test_up_brings_hdfs_yarn_and_no_image_of_another_product(platform: Platform)
 
 
 def test_jobs_of_mapreduce_and_of_spark_on_yarn_are_outputs_of_the_stack(platform: Platform) -> None:
-    jobs = outputs(platform)["hadoop_jobs"]
+    jobs = platform.outputs()["hadoop_jobs"]
     assert {name: job["exit_code"] for name, job in jobs.items()} == dict.fromkeys(
         ("pi", "word-count", "spark-pi", "spark-word-count"), 0
     )

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e.platform import PROJECT, STACK, Platform, leftovers, wait_for
+from tests.e2e.platform import PROJECT, STACK, Platform, leftovers, settings_of, standing, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 
 PORT = 15000
 ADDRESS = f"127.0.0.1:{PORT}"
@@ -32,8 +31,7 @@ TRUST = f"/etc/docker/certs.d/{NAME}:{PORT}"
 
 def settings() -> dict[str, Any]:
     """The stack file of the project, on ports and addresses of its own, with one more name for the registry."""
-    config = yaml.safe_load((PROJECT / "Pulumi.registry.yaml").read_text())["config"]
-    found: dict[str, Any] = {k.removeprefix("flotilla:"): v for k, v in config.items() if k.startswith("flotilla:")}
+    found = settings_of("Pulumi.registry.yaml")
     found["network"] = {"machines": "10.76.0.0/24"}
     found["ssh"] = {"first_port": 27600}
     found["load_balancer"] = {"statistics_port": 18408}
@@ -44,25 +42,9 @@ def settings() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack; taken down at the end whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(tmp_path_factory.mktemp("registry"), settings())
-    try:
+    with standing(tmp_path_factory.mktemp("registry"), settings()) as made:
         yield made
-    finally:
-        made.make("down", check=False)
         subprocess.run(["docker", "rmi", IMAGE], capture_output=True, check=False)
-
-
-def outputs(platform: Platform) -> dict[str, Any]:
-    done = subprocess.run(
-        ["bin/hermetic", "stack", "output", "--json", "--show-secrets", "--stack", STACK],
-        cwd=platform.folder,
-        env=platform.environment | platform.backend,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
 
 
 def ask(known: dict[str, Any], path: str, *, password: str | None = None, method: str = "GET") -> tuple[int, Any]:
@@ -123,7 +105,7 @@ def test_the_catalogue_is_empty_at_first_and_asks_for_a_password(platform: Platf
     output = platform.make("up").stdout
     assert re.search(r"registry\s.*1/1", output), output[-3000:]
     assert f"registry  https://{ADDRESS}/" in output
-    known = outputs(platform)
+    known = platform.outputs("--show-secrets")
     assert (known["registry_address"], known["registry_user"]) == (ADDRESS, "flotilla")
     wait_for("the way to the registry", lambda: ask(known, "/v2/")[0] != 0, 60)
     assert ask(known, "/v2/_catalog")[0] == 401
@@ -132,14 +114,14 @@ def test_the_catalogue_is_empty_at_first_and_asks_for_a_password(platform: Platf
 
 
 def test_whoever_trusts_another_authority_gets_nothing(platform: Platform) -> None:
-    assert outputs(platform)["registry_authority"].startswith("-----BEGIN CERTIFICATE-----")
+    assert platform.outputs("--show-secrets")["registry_authority"].startswith("-----BEGIN CERTIFICATE-----")
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
         urllib.request.urlopen(f"https://{ADDRESS}/v2/", context=ssl.create_default_context(), timeout=10)
 
 
 def test_an_image_pushed_from_this_computer_is_in_the_catalogue(platform: Platform, tmp_path: Path) -> None:
     """M62, M136."""
-    known = outputs(platform)
+    known = platform.outputs("--show-secrets")
     built = json.loads((PROJECT / ".flotilla" / "images.json").read_text())["sets"]["haproxy,registry-service"]
     assert on_host(tmp_path, "tag", built["haproxy"], IMAGE).returncode == 0
     refused = on_host(tmp_path, "push", IMAGE)
@@ -165,7 +147,7 @@ def test_every_node_pulls_it_by_one_name_and_none_without_the_password(platform:
     # Docker tries plain HTTP as well where it checks no certificate, and tells of that alone.
     assert "HTTP request to an HTTPS server" in platform.on(node, f"docker pull {IMAGE} 2>&1 || true")
     assert platform.on(node, f"docker image ls --quiet {IMAGE}") == ""
-    log_in(platform, node, outputs(platform))
+    log_in(platform, node, platform.outputs("--show-secrets"))
     pull_anew(platform, node)
     platform.on(node, f"docker rmi {IMAGE}")
 
@@ -182,12 +164,12 @@ def test_a_service_of_that_image_runs_on_every_node(platform: Platform) -> None:
         platform.on("manager-1", "docker service rm app")
     for node in NODES:
         wait_for(f"its end on {node}", lambda node=node: not platform.on(node, "docker ps -q -f name=app"), 60)
-        log_in(platform, node, outputs(platform))
+        log_in(platform, node, platform.outputs("--show-secrets"))
 
 
 def test_another_name_is_taken_only_with_the_authority_in_the_engines_folder(platform: Platform) -> None:
     """Names that are not 127.0.0.1 are checked by Docker itself."""
-    known = outputs(platform)
+    known = platform.outputs("--show-secrets")
     image = f"{NAME}:{PORT}/team/app:1.0"
     platform.on("worker-2", f"echo '{BALANCER} {NAME}' >> /etc/hosts")
     assert "certificate signed by unknown authority" in platform.on("worker-2", f"docker pull {image} 2>&1 || true")
@@ -203,7 +185,7 @@ def test_a_second_up_and_a_refresh_change_nothing(platform: Platform) -> None:
 
 
 def test_images_are_there_after_a_restart(platform: Platform) -> None:
-    known = outputs(platform)
+    known = platform.outputs("--show-secrets")
     (before,) = tasks(platform, "registry", "Running")
     platform.on("manager-1", "docker service update --force --detach registry")
     wait_for("another task", lambda: tasks(platform, "registry", "Running") not in ([], [before]), 120)
@@ -213,7 +195,7 @@ def test_images_are_there_after_a_restart(platform: Platform) -> None:
 
 def test_images_are_there_after_a_move_to_another_node(platform: Platform) -> None:
     """M59: the volume does not follow its task by itself, and `make move` takes it along."""
-    known = outputs(platform)
+    known = platform.outputs("--show-secrets")
     said = platform.make("move", "VOLUME=registry", "TO=worker-2").stdout
     assert "stopped registry" in said
     assert re.search(r"copied registry to worker-2: \d+M, the same on both", said)
@@ -236,7 +218,7 @@ def test_the_old_copy_is_kept_and_never_written_over(platform: Platform) -> None
 
 
 def test_the_password_is_nowhere_but_in_secrets_and_the_log_tells_of_no_check(platform: Platform) -> None:
-    password = outputs(platform)["registry_password"]
+    password = platform.outputs("--show-secrets")["registry_password"]
     told = [
         platform.on("manager-1", "docker service inspect registry && docker config inspect $(docker config ls -q)"),
         platform.on("manager-1", "docker service logs registry 2>&1"),
@@ -254,10 +236,10 @@ def test_the_password_is_nowhere_but_in_secrets_and_the_log_tells_of_no_check(pl
 
 
 def test_another_word_in_the_settings_is_another_password(platform: Platform) -> None:
-    old = outputs(platform)
+    old = platform.outputs("--show-secrets")
     platform.write(registry={"rotation": "summer"})
     platform.make("up")
-    new = outputs(platform)
+    new = platform.outputs("--show-secrets")
     assert new["registry_password"] != old["registry_password"]
     wait_for("the catalogue", lambda: catalogue(new) == {"repositories": ["team/app"]}, 60)
     assert ask(new, "/v2/_catalog", password=old["registry_password"])[0] == 401
@@ -265,7 +247,7 @@ def test_another_word_in_the_settings_is_another_password(platform: Platform) ->
 
 def test_a_removed_tag_gives_its_space_back_while_the_registry_is_stopped(platform: Platform) -> None:
     """The commands of docs/registry.md."""
-    known = outputs(platform)
+    known = platform.outputs("--show-secrets")
     pulled = platform.on("manager-1", f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {IMAGE}").strip()
     digest = pulled.partition("@")[2]
     removed = ask(known, f"/v2/team/app/manifests/{digest}", password=known["registry_password"], method="DELETE")

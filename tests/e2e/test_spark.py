@@ -2,17 +2,15 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.browser.look import look
-from tests.e2e.platform import PROJECT, STACK, Platform, fetch, leftovers, wait_for
+from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 
 PAGES = "http://127.0.0.1:18082"
 HISTORY = "http://127.0.0.1:18083"
@@ -20,8 +18,7 @@ HISTORY = "http://127.0.0.1:18083"
 
 def settings() -> dict[str, Any]:
     """The stack file of the project, on ports and addresses of its own."""
-    config = yaml.safe_load((PROJECT / "Pulumi.spark.yaml").read_text())["config"]
-    found: dict[str, Any] = {k.removeprefix("flotilla:"): v for k, v in config.items() if k.startswith("flotilla:")}
+    found = settings_of("Pulumi.spark.yaml")
     found["network"] = {"machines": "10.64.0.0/24"}
     found["ssh"] = {"first_port": 24000}
     found["load_balancer"] = {"statistics_port": 18406}
@@ -32,24 +29,8 @@ def settings() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(tmp_path_factory.mktemp("spark"), settings())
-    try:
+    with standing(tmp_path_factory.mktemp("spark"), settings()) as made:
         yield made
-    finally:
-        made.make("down", check=False)
-
-
-def outputs(platform: Platform) -> dict[str, Any]:
-    done = subprocess.run(
-        ["bin/hermetic", "stack", "output", "--json", "--stack", STACK],
-        cwd=platform.folder,
-        env=platform.environment | platform.backend,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
 
 
 def cluster() -> dict[str, Any]:
@@ -67,7 +48,7 @@ def test_up_brings_master_workers_history_and_no_image_of_another_product(platfo
 
 
 def test_pi_and_word_count_are_outputs_of_the_stack(platform: Platform) -> None:
-    jobs = outputs(platform)["spark_jobs"]
+    jobs = platform.outputs()["spark_jobs"]
     assert [(name, job["exit_code"]) for name, job in sorted(jobs.items())] == [("pi", 0), ("word-count", 0)]
     (pi,) = jobs["pi"]["result"]
     assert re.fullmatch(r"Pi is roughly 3\.1\d+", pi)

@@ -3,7 +3,6 @@ browser too, what its proxy refuses, down."""
 
 import json
 import re
-import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,12 +11,11 @@ from http.cookiejar import CookieJar
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.browser.look import look
-from tests.e2e.platform import PROJECT, STACK, Platform, fetch, leftovers, wait_for
+from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 
 ADDRESS = "127.0.0.1:19000"
 PAGE = f"http://{ADDRESS}/"
@@ -26,8 +24,7 @@ PROXY = "http://ui-socket-proxy:2375"
 
 def settings() -> dict[str, Any]:
     """The stack file of the project, on ports and addresses of its own."""
-    config = yaml.safe_load((PROJECT / "Pulumi.ui.yaml").read_text())["config"]
-    found: dict[str, Any] = {k.removeprefix("flotilla:"): v for k, v in config.items() if k.startswith("flotilla:")}
+    found = settings_of("Pulumi.ui.yaml")
     found["network"] = {"machines": "10.78.0.0/24"}
     found["ssh"] = {"first_port": 27800}
     found["load_balancer"] = {"statistics_port": 18410}
@@ -39,28 +36,12 @@ def settings() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(tmp_path_factory.mktemp("ui"), settings())
-    try:
+    with standing(tmp_path_factory.mktemp("ui"), settings()) as made:
         yield made
-    finally:
-        made.make("down", check=False)
-
-
-def output(platform: Platform, *flags: str) -> dict[str, Any]:
-    done = subprocess.run(
-        ["bin/hermetic", "stack", "output", "--json", "--stack", STACK, *flags],
-        cwd=platform.folder,
-        env=platform.environment | platform.backend,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
 
 
 def password(platform: Platform) -> str:
-    return output(platform, "--show-secrets")["ui_password"]
+    return platform.outputs("--show-secrets")["ui_password"]
 
 
 def visitor() -> urllib.request.OpenerDirector:
@@ -124,7 +105,7 @@ def test_the_page_asks_for_the_password_and_shows_nothing_before(platform: Platf
 
 
 def test_the_password_is_a_secret_of_the_stack_and_nowhere_in_the_service(platform: Platform) -> None:
-    assert output(platform)["ui_password"] == "[secret]"
+    assert platform.outputs()["ui_password"] == "[secret]"
     secret = password(platform)
     assert len(secret) == 32
     assert secret not in platform.on("manager-1", "docker service inspect ui ui-socket-proxy")

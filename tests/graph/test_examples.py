@@ -26,6 +26,7 @@ NODES = {
     "aws": (3, 6),
     "openstack": (3, 6),
     "spark": (1, 3),
+    "all": (1, 4),
     "hadoop": (1, 5),
     "registry": (1, 2),
     "ui": (1, 2),

@@ -99,6 +99,13 @@ def test_global_mode_has_no_number_and_is_updated_as_said_too() -> None:
     assert (found["updateConfig"]["parallelism"], found["updateConfig"]["delay"]) == (2, "10s")
 
 
+def test_another_mode_is_another_service() -> None:
+    """The swarm refuses to change the mode of one."""
+    request = graph().named("mvc-application-service").request
+    assert request["replaceOnChanges"] == ["mode.global"]
+    assert request["deleteBeforeReplace"] is True
+
+
 def test_updates_and_restarts_are_as_said() -> None:
     """M65, M66, M67."""
     defaults = service(graph(), "application")

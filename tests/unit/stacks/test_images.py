@@ -21,7 +21,7 @@ def test_dev_is_not_asked_to_build_what_other_stacks_run() -> None:
 def test_a_stack_that_there_is_not_is_one_line_and_builds_nothing() -> None:
     done = said("none")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: STACK is 'none': there is no Pulumi.none.yaml; use one of aws, dev, ")
+    assert done.stderr.startswith("error: STACK is 'none': there is no Pulumi.none.yaml; use one of all, aws, dev, ")
     assert done.stderr.count("\n") == 1
 
 
