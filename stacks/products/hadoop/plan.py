@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from components.plan.durations import parse_duration
 from components.plan.errors import PlanError
-from components.plan.hadoop import copies, datanode_nodes, offered_memory, spark_container
+from components.plan.hadoop import check_driver_and_executor, copies, datanode_nodes, offered_memory, spark_container
 from components.plan.placement import Demand, PlanNode, candidates, check_memory, check_placement
 from components.plan.sizes import format_size, parse_size
 from components.plan.spark import daemon_heap, driver_heap
@@ -215,6 +215,8 @@ def _check_job(name: str, job: HadoopJobSettings, hadoop: HadoopSettings, limits
         driver = parse_size(job.driver_memory, field=f"{field}.driver_memory")
         if job.deploy_mode == "cluster":
             spark_container(driver, limits.offered, field=f"{field}.driver_memory")
+            if hadoop.yarn.nodemanagers == 1:
+                check_driver_and_executor(driver, executor, limits.offered, field=field)
         if job.executor_cores > hadoop.yarn.cores:
             raise PlanError(
                 field=f"{field}.executor_cores",

@@ -110,6 +110,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
         f"{FIELD}.jobs.pi.executor_cores is 3: a NodeManager offers 1; use at most 1, or give {FIELD}.yarn.cores more",
     ),
     (
+        stack({"yarn": {"nodemanagers": 1}, "jobs": {"pi": SPARK}}),
+        f"{FIELD}.jobs.pi is '1536m': what a driver and one executor take, and the only NodeManager offers 1216m; use two NodeManagers, or give {FIELD}.yarn.nodemanager_memory more",
+    ),
+    (
         stack({"yarn": {"cores": 2}}),
         f"{FIELD}.yarn.cores is 2: a NodeManager may use as many CPUs, and worker-1 has 1; use 1, or give the workers more CPUs",
     ),
