@@ -66,7 +66,7 @@ clean: $(PY) ## Remove the built images and what make installed in this folder
 	@$(PY) -m stacks.files clean
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis
 
-test: .venv/.dev docker ## Every test but those of test-all; end to end: stack dev, and all products on one swarm
+test: .venv/.dev docker ## Every test but those of test-all; end to end: stack dev, and the other products in two halves
 	@$(MAKE) images STACK=dev && $(MAKE) images STACK=all
 	@$(PY) -m pytest -n 2 --dist loadgroup -m "not deep" $(ARGS)
 

@@ -20,7 +20,7 @@ import yaml
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STACK = "e2e"
 PREFIX = f"flotilla-{STACK}"
-COMMAND_SECONDS = 600
+COMMAND_SECONDS = 900
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 _BUILT = ("images.json", "host.json")

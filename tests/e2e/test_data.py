@@ -1,0 +1,64 @@
+"""Spark and Hadoop on one swarm: their jobs run to their end, HDFS is whole, and both go without a trace. What each can
+do beyond that is in its own module."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.look import look
+from tests.e2e.platform import Platform, fetch, leftovers, standing, wait_for
+from tests.e2e.together import HOST, complete, replicas, some_of_all
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+PAGES = {"spark": 18082, "spark history": 18083, "namenode": 18084, "resource manager": 18085, "job history": 18086}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The stack, up; taken down at the end whatever happened."""
+    with standing(tmp_path_factory.mktemp("data"), some_of_all("spark", "hadoop", workers=3)) as made:
+        yield made
+
+
+def test_both_come_up_by_one_command(platform: Platform) -> None:
+    platform.make("up")
+    wait_for("every task", lambda: complete(replicas(platform)), 120)
+    assert {"spark-master", "spark-worker", "hadoop-namenode", "hadoop-datanode-3"} <= set(replicas(platform))
+
+
+def test_their_jobs_are_outputs_of_the_stack(platform: Platform) -> None:
+    known = platform.outputs()
+    assert re.fullmatch(r"Pi is roughly 3\.1\d+", known["spark_jobs"]["pi"]["result"][-1])
+    assert known["spark_jobs"]["word-count"]["result"] == ["13000 words, 8 different, in /data/output"]
+    assert any("Estimated value of Pi is 3." in line for line in known["hadoop_jobs"]["pi"]["result"])
+
+
+def test_hdfs_is_healthy(platform: Platform) -> None:
+    container = "$(docker ps -q -f label=com.docker.swarm.service.name=hadoop-namenode)"
+    report = platform.on("worker-1", f"docker exec {container} sh -c 'hdfs fsck / 2>/dev/null'")
+    assert "is HEALTHY" in report
+    assert re.search(r"Under-replicated blocks:\s+0 ", report), report
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.usefixtures("platform")
+def test_every_page_answers_through_the_load_balancer(page: str) -> None:
+    wait_for(f"the page of {page}", lambda: fetch(f"{HOST}:{PAGES[page]}/")[0] == 200, 60)
+
+
+@pytest.mark.usefixtures("platform")
+def test_a_person_sees_the_workers_of_spark() -> None:
+    seen = look(f"{HOST}:{PAGES['spark']}/", wait_for="Alive Workers: 3")
+    assert "spark://spark-master:7077" in seen.text
+    assert not seen.is_blank
+
+
+def test_a_second_up_changes_nothing_and_runs_nothing_again(platform: Platform) -> None:
+    platform.make("up", "ARGS=--expect-no-changes")
+
+
+def test_down_leaves_nothing(platform: Platform) -> None:
+    platform.make("down")
+    assert leftovers() == []
