@@ -198,6 +198,7 @@ def test_a_migration_that_fails_stops_the_update_with_its_words_and_the_release_
 def test_another_release_is_rolled_out_under_load_after_its_migration_and_no_request_is_lost(
     platform: Platform,
 ) -> None:
+    platform.write(mvc={"version": "1.1"})
     with visitors(PAGE, RELEASE) as visits:
         platform.make("up")
         wait_for("the new release alone", lambda: all("release 1.1" in fetch(PAGE)[1] for _ in range(15)), 60)
