@@ -11,6 +11,7 @@ from components.plan.hadoop import NODEMANAGER_HEAP
 from components.services.hadoop import (
     EVENTS_FOLDER,
     HISTORY_PAGES,
+    OVERLAY,
     RESOURCEMANAGER_PAGES,
     SPARK_HISTORY_PAGES,
     Daemon,
@@ -26,8 +27,9 @@ RESOURCEMANAGER = "hadoop-resourcemanager"
 NODEMANAGER = "hadoop-nodemanager"
 HISTORY = "hadoop-history"
 SPARK_HISTORY = "hadoop-spark-history"
-TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
-"""Docker's own name of a task, which it resolves: a NodeManager tells others its host name."""
+TASK_NAME = f"{{{{.Service.Name}}}}.{{{{.Task.Slot}}}}.{{{{.Task.ID}}}}.{OVERLAY}"
+"""Docker's own name of a task in its network, which it resolves: a NodeManager tells others its host name. Without the
+network the last part would be an id, and where that begins with a digit Java takes it for no host name."""
 
 
 @dataclass(frozen=True, kw_only=True)

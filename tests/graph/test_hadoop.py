@@ -122,6 +122,8 @@ def test_nobody_is_told_an_address_of_a_task() -> None:
         assert container(found, name)["hostname"] == alias
         assert networks[name][0]["aliases"] == [alias]
     assert all(len(joined) == 1 for joined in networks.values())
+    # Docker resolves it, and Java takes it for a host name: the last part begins with a letter.
+    assert container(found, "yarn-nodemanager")["hostname"] == "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}.hadoop"
 
 
 @pytest.mark.parametrize("memory", ["1344m", "2g"])
