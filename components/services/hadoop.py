@@ -30,8 +30,8 @@ EVENTS_FOLDER = f"{FILE_SYSTEM}/spark/history"
 
 @dataclass(frozen=True, kw_only=True)
 class HadoopImage:
-    """What every part is made with: `settings` are what all have in their environment, so that a command run in any
-    container means the same."""
+    """What every part is made with: `settings` are what all daemons have in their environment, so that a command run in
+    any container means the same. Jobs have none of them: they are not run again when one changes."""
 
     cluster: Swarm
     images: ImageSource

@@ -122,7 +122,6 @@ def _words(args: HadoopJobArgs, spark: SparkOnYarn) -> list[str]:
 
 def _environment(args: HadoopJobArgs) -> dict[str, pulumi.Input[str]]:
     found: dict[str, pulumi.Input[str]] = {
-        **args.made.settings,
         "HADOOP_FILE_SYSTEM": args.file_system,
         "HADOOP_RESOURCEMANAGER": args.resourcemanager,
     }

@@ -114,7 +114,7 @@ class Hdfs(Component):
             image=args.made.images.reference(IMAGE),
             admit=["hadoop-member", "admit", member, port],
             release=["hadoop-member", "retire", member, port],
-            env={**args.made.settings, "MEMBER_SECONDS": str(args.decommission_seconds - _ERRAND_SLACK)},
+            env={"MEMBER_SECONDS": str(args.decommission_seconds - _ERRAND_SLACK)},
             networks=[args.made.overlay.network_id],
             # The list of who is to leave is a file beside the NameNode's own.
             mounts=[swarm.JobMountArgs(type="volume", source=args.namenode_volume.source, target=DATA_FOLDER)],
