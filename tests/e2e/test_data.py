@@ -50,7 +50,7 @@ def test_every_page_answers_through_the_load_balancer(page: str) -> None:
 
 @pytest.mark.usefixtures("platform")
 def test_a_person_sees_the_workers_of_spark() -> None:
-    seen = look(f"{HOST}:{PAGES['spark']}/", wait_for="Alive Workers: 3")
+    seen = look(f"{HOST}:{PAGES['spark']}/", wait_for="Workers: 3 Alive", budget=3)
     assert "spark://spark-master:7077" in seen.text
     assert not seen.is_blank
 
