@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
-import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.services.container import ContainerOptions
 from components.services.engine_filter import Access, endpoint
 from components.services.overlay import Overlay, OverlayArgs
+from components.services.passwords import Passwords
 from components.services.route import Route
 from components.services.service import (
     FileContent,
@@ -29,7 +29,6 @@ SERVICE = "ui"
 PROXY = "ui-socket-proxy"
 _PORT = 9000
 _PASSWORD_FILE = "/run/secrets/ui-password"
-_PASSWORD_LENGTH = 32
 _PAGE_PATHS = ("/nodes", "/services", "/tasks", "/networks")
 _PORTAINER_READS = (
     *("/version", "/info", "/events", "/nodes", "/nodes/{id}", "/services", "/services/{id}", "/tasks", "/tasks/{id}"),
@@ -73,10 +72,7 @@ class ManagementUi(Component):
 
     def __init__(self, name: str, args: ManagementUiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        provider = random.Provider(self.child_name("random"), opts=self.child())
-        password = random.RandomPassword(
-            self.child_name("password"), length=_PASSWORD_LENGTH, special=False, opts=self.child(provider=provider)
-        ).result
+        password = Passwords(self).make("password").result
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name=SERVICE, cluster=args.cluster), self.child())
         proxy = SocketProxy(self.child_name("proxy"), _proxy(args), self.child())
         service = SwarmService(self.child_name("page"), _service(args, overlay, proxy, password), self.child())

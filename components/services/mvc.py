@@ -7,7 +7,6 @@ from typing import Literal
 
 import pulumi
 import pulumi_docker as docker
-import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
@@ -15,6 +14,7 @@ from components.plan.sizes import MIB
 from components.services.container import RestartPolicy
 from components.services.database import DATABASE_PORT, DatabaseArgs, database_service
 from components.services.overlay import Overlay, OverlayArgs
+from components.services.passwords import Passwords
 from components.services.route import Route, SharedRoute
 from components.services.service import (
     FileContent,
@@ -34,7 +34,6 @@ DATABASE = "mvc-database"
 _APPLICATION_PORT = 80
 _NAME = "mvc"
 _PASSWORD_FILE = "/run/secrets/database-password"
-_PASSWORD_LENGTH = 32
 # Its own, so that other limits for the application run no migration.
 _MIGRATION_MEMORY = 128 * MIB
 _MIGRATION_CPUS = 0.5
@@ -80,8 +79,8 @@ class Mvc(Component):
 
     def __init__(self, name: str, args: MvcArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        self._random = random.Provider(self.child_name("random"), opts=self.child())
-        password = self._password("database-password")
+        self._passwords = Passwords(self)
+        password = self._passwords.make("database-password").result
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name=_NAME, cluster=args.cluster), self.child())
         database = SwarmService(self.child_name("database"), self._database(args, overlay, password), self.child())
         migration = self._migration(args, overlay, database, password)
@@ -100,12 +99,6 @@ class Mvc(Component):
             database_password=password,
         )
 
-    def _password(self, key: str) -> pulumi.Output[str]:
-        password = random.RandomPassword(
-            self.child_name(key), length=_PASSWORD_LENGTH, special=False, opts=self.child(provider=self._random)
-        )
-        return password.result
-
     def _database(self, args: MvcArgs, overlay: Overlay, password: pulumi.Output[str]) -> SwarmServiceArgs:
         published = args.database_port
         return database_service(
@@ -115,7 +108,7 @@ class Mvc(Component):
                 memory=args.database_memory,
                 volume=args.database_volume,
                 password=password,
-                root_password=self._password("root-password"),
+                root_password=self._passwords.make("root-password").result,
                 networks={overlay.key: overlay.network_id},
                 ports=mesh_ports(args.publish_mode, target=DATABASE_PORT, published=published) if published else (),
                 cluster=args.cluster,

@@ -7,7 +7,6 @@ from ipaddress import IPv4Address
 from typing import Literal
 
 import pulumi
-import pulumi_random as random
 import pulumi_tls as tls
 
 from components.certificate import ServerCertificate, server_certificate
@@ -15,6 +14,7 @@ from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.services.container import ContainerOptions
 from components.services.overlay import Overlay, OverlayArgs
+from components.services.passwords import Passwords
 from components.services.route import Route, SecureRoute
 from components.services.service import (
     FileContent,
@@ -31,7 +31,6 @@ REGISTRY = "registry"
 LOOPBACK = "127.0.0.1"
 """Where every node reaches the registry, and Docker asks for no certificate (all of 127.0.0.0/8)."""
 _PORT = 5000
-_PASSWORD_LENGTH = 32
 _USER = "5000"
 """The number of the user `registry` in the image."""
 
@@ -67,7 +66,7 @@ class Registry(Component):
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        self._random = random.Provider(self.child_name("random"), opts=self.child())
+        self._passwords = Passwords(self)
         addresses, hosts = _alternatives(args.names)
         certificate = server_certificate(
             self,
@@ -76,7 +75,9 @@ class Registry(Component):
             dns_names=hosts,
             provider=tls.Provider(self.child_name("tls"), opts=self.child()),
         )
-        password = self._password("password", rotation=args.rotation)
+        password = self._passwords.make(
+            "password", keepers={"rotation": args.rotation} if args.rotation else None
+        ).result
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name=REGISTRY, cluster=args.cluster), self.child())
         service = SwarmService(
             self.child_name("server"), self._server(args, overlay, certificate, password), self.child()
@@ -98,16 +99,6 @@ class Registry(Component):
             password=password,
         )
 
-    def _password(self, key: str, *, rotation: str = "") -> pulumi.Output[str]:
-        password = random.RandomPassword(
-            self.child_name(key),
-            length=_PASSWORD_LENGTH,
-            special=False,
-            keepers={"rotation": rotation} if rotation else None,
-            opts=self.child(provider=self._random),
-        )
-        return password.result
-
     def _server(
         self, args: RegistryArgs, overlay: Overlay, certificate: ServerCertificate, password: pulumi.Output[str]
     ) -> SwarmServiceArgs:
@@ -124,7 +115,7 @@ class Registry(Component):
             networks={REGISTRY: overlay.network_id},
             secrets={
                 "user-password": _private("registry-password", password),
-                "upload-secret": _private("registry-http", self._password("http")),
+                "upload-secret": _private("registry-http", self._passwords.make("http").result),
                 "private-key": _private("registry-key", certificate.key),
             },
             configs={

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
-import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.spark import daemon_heap, worker_memory
 from components.services.container import ContainerOptions
 from components.services.overlay import Overlay, OverlayArgs
+from components.services.passwords import Passwords
 from components.services.route import Route, SharedRoute
 from components.services.service import (
     FileContent,
@@ -32,7 +32,6 @@ DATA_FOLDER = "/data"
 """Where jobs and the history server see the volume (M105, M109)."""
 EVENTS_FOLDER = f"{DATA_FOLDER}/spark-events"
 SECRET_FILE = "/run/secrets/spark-secret"
-_SECRET_LENGTH = 32
 _USER = "185"
 _RPC_PORT = 7077
 _MASTER_PAGES = 8080
@@ -75,7 +74,7 @@ class Spark(Component):
     def __init__(self, name: str, args: SparkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="spark", cluster=args.cluster), self.child())
-        secret = self._secret()
+        secret = Passwords(self).make("secret").result
         master = SwarmService(self.child_name("master"), _master(args, overlay, secret), self.child())
         workers = SwarmService(self.child_name("worker"), _worker(args, overlay, secret), self.child())
         history = SwarmService(self.child_name("history"), _history(args, overlay), self.child())
@@ -95,13 +94,6 @@ class Spark(Component):
             ),
             secret=secret,
         )
-
-    def _secret(self) -> pulumi.Output[str]:
-        provider = random.Provider(self.child_name("random"), opts=self.child())
-        word = random.RandomPassword(
-            self.child_name("secret"), length=_SECRET_LENGTH, special=False, opts=self.child(provider=provider)
-        )
-        return word.result
 
 
 def _master(args: SparkArgs, overlay: Overlay, secret: pulumi.Output[str]) -> SwarmServiceArgs:

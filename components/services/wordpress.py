@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
-import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.services.database import DatabaseArgs, database_service
 from components.services.overlay import Overlay, OverlayArgs
+from components.services.passwords import Passwords
 from components.services.route import Route
 from components.services.service import FileContent, Healthcheck, SwarmService, SwarmServiceArgs, mesh_ports
 from components.storage.volume import StoredVolume
@@ -18,7 +18,6 @@ from components.swarm.cluster import Swarm
 
 _DATABASE = "wordpress-database"
 _APACHE_PORT = 80
-_PASSWORD_LENGTH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +49,9 @@ class WordPress(Component):
 
     def __init__(self, name: str, args: WordPressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        self._random = random.Provider(self.child_name("random"), opts=self.child())
-        user_password = self._password("database-password")
-        administrator_password = self._password("administrator-password")
+        self._passwords = Passwords(self)
+        user_password = self._passwords.make("database-password").result
+        administrator_password = self._passwords.make("administrator-password").result
         overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="wordpress", cluster=args.cluster), self.child())
         database = SwarmService(
             self.child_name("database"),
@@ -63,7 +62,7 @@ class WordPress(Component):
                     memory=args.database_memory,
                     volume=args.database_volume,
                     password=user_password,
-                    root_password=self._password("root-password"),
+                    root_password=self._passwords.make("root-password").result,
                     networks={"wordpress": overlay.network_id},
                     cluster=args.cluster,
                     images=args.images,
@@ -91,12 +90,6 @@ class WordPress(Component):
             route=route,
             administrator_password=administrator_password,
         )
-
-    def _password(self, key: str) -> pulumi.Output[str]:
-        password = random.RandomPassword(
-            self.child_name(key), length=_PASSWORD_LENGTH, special=False, opts=self.child(provider=self._random)
-        )
-        return password.result
 
     def _site(
         self,
@@ -126,7 +119,7 @@ class WordPress(Component):
             secrets={
                 "site-password": FileContent(path=f"{secrets}/database-password", content=password),
                 "administrator": FileContent(path=f"{secrets}/administrator-password", content=administrator_password),
-                "salt": FileContent(path=f"{secrets}/salt", content=self._password("salt")),
+                "salt": FileContent(path=f"{secrets}/salt", content=self._passwords.make("salt").result),
             },
             constraints=("node.role != manager",),
             ports=mesh_ports(args.publish_mode, target=_APACHE_PORT, published=args.port),

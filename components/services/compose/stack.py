@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pulumi
-import pulumi_random as random
 
 from components.clouds.cloud import Image, ImageSource
 from components.component import Component
@@ -24,6 +23,7 @@ from components.services.compose.model import (
 from components.services.compose.names import STACK_LABEL, network_name, route_name, service_name, volume_name
 from components.services.container import ContainerOptions, LogPolicy, RestartPolicy
 from components.services.overlay import Overlay, OverlayArgs
+from components.services.passwords import Passwords
 from components.services.route import Route, SharedRoute
 from components.services.service import (
     FileContent,
@@ -36,7 +36,6 @@ from components.services.service import (
 from components.storage.volume import Mount, StoredVolume
 from components.swarm.cluster import Swarm
 
-_PASSWORD_LENGTH = 32
 _DEFAULT_SPREAD = ("node.labels.zone",)
 
 Given = TypeVar("Given")
@@ -117,16 +116,8 @@ class ComposeStack(Component):
     def _generated(self) -> dict[str, pulumi.Output[str]]:
         if not self._args.generated:
             return {}
-        provider = random.Provider(self.child_name("random"), opts=self.child())
-        return {
-            key: random.RandomPassword(
-                self.child_name("secret", key),
-                length=_PASSWORD_LENGTH,
-                special=False,
-                opts=self.child(provider=provider),
-            ).result
-            for key in sorted(self._args.generated)
-        }
+        passwords = Passwords(self)
+        return {key: passwords.make("secret", key).result for key in sorted(self._args.generated)}
 
     def _service(self, key: str, service: ComposeService) -> SwarmServiceArgs:
         args = self._args

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pulumi
-import pulumi_random as random
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
@@ -32,6 +31,7 @@ from components.services.monitoring.prometheus import (
     render_web_config,
 )
 from components.services.overlay import Overlay, OverlayArgs
+from components.services.passwords import Passwords
 from components.services.route import Route, SharedRoute
 from components.services.service import (
     FileContent,
@@ -45,7 +45,6 @@ from components.services.socket_proxy import SocketProxy, SocketProxyArgs
 from components.storage.volume import Mount, StoredVolume
 from components.swarm.cluster import Swarm
 
-_PASSWORD_LENGTH = 32
 _DATA = "/prometheus"
 _OWNER = "909"
 """Number of the user that Prometheus and Alertmanager run as."""
@@ -150,13 +149,7 @@ class Monitoring(Component):
         )
 
     def _login(self) -> "_Login":
-        provider = random.Provider(self.child_name("random"), opts=self.child())
-        password = random.RandomPassword(
-            self.child_name("password"),
-            length=_PASSWORD_LENGTH,
-            special=False,
-            opts=self.child(provider=provider, additional_secret_outputs=["bcryptHash"]),
-        )
+        password = Passwords(self).make("password", secret_outputs=("bcryptHash",))
         return _Login(password=password.result, web_config=password.bcrypt_hash.apply(render_web_config))
 
 
