@@ -93,13 +93,6 @@ def daemon_service(daemon: Daemon, made: HadoopImage) -> SwarmServiceArgs:
     )
 
 
-def page_ports(publish_mode: str, *, target: int, published: int) -> tuple[PublishedPort, ...]:
-    """Never through the mesh: it gives a task a second address, and daemons might tell others of that one."""
-    if publish_mode == "host":
-        return ()
-    return (PublishedPort(target=target, published=published, mode="host"),)
-
-
 def page_route(service: str, published: int, target: int, health_path: str, overlay: Overlay) -> Route:
     """The way to a part's pages, for those who look: the pages of HDFS and YARN ask nobody for a password, and would
     delete files and end applications for anybody."""

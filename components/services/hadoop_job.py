@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pulumi
-import pulumi_docker as docker
 
 from components.component import Component
 from components.services.hadoop import EVENTS_FOLDER, IMAGE, HadoopImage
-from components.services.service import encoded
+from components.services.job_files import job_config
 from components.swarm import resources as swarm
 from components.swarm.cluster import JobRunner
 
@@ -67,8 +66,8 @@ class HadoopJob(Component):
 
     def __init__(self, name: str, args: HadoopJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        config = self._code(args)
-        application = f"{_CODE_FOLDER}/{name}.py" if config else args.application
+        source = args.spark.source if args.spark else None
+        application = args.application if source is None else f"{_CODE_FOLDER}/{name}.py"
         job = swarm.Job(
             self.child_name("submitter"),
             managers=args.runner.managers,
@@ -76,7 +75,9 @@ class HadoopJob(Component):
             image=args.made.images.reference(IMAGE),
             command=_command(name, args, application),
             env=_environment(args),
-            configs=[_file(config, application)] if config else None,
+            configs=None
+            if source is None
+            else [job_config(self, "code", content=source, path=application, cluster=args.made.cluster)],
             networks=[args.made.overlay.network_id],
             memory=args.memory,
             cpus=args.cpus,
@@ -85,20 +86,6 @@ class HadoopJob(Component):
             opts=self.child(provider=args.runner.plugin, deleted_with=args.made.cluster.resource),
         )
         self.publish(job=job, exit_code=job.exit_code, result=job.output, log=job.logs)
-
-    def _code(self, args: HadoopJobArgs) -> docker.ServiceConfig | None:
-        """The user's file as a Docker config: it is there on whatever node the submitter runs on."""
-        if args.spark is None or args.spark.source is None:
-            return None
-        return docker.ServiceConfig(
-            self.child_name("code"),
-            data=encoded(args.spark.source),
-            opts=self.child(provider=args.made.cluster.provider, deleted_with=args.made.cluster.resource),
-        )
-
-
-def _file(config: docker.ServiceConfig, path: str) -> swarm.JobConfigArgs:
-    return swarm.JobConfigArgs(config_id=config.id, config_name=config.name, file_name=path)
 
 
 def _command(name: str, args: HadoopJobArgs, application: str) -> list[str]:

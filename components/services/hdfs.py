@@ -18,11 +18,10 @@ from components.services.hadoop import (
     Daemon,
     HadoopImage,
     daemon_service,
-    page_ports,
     page_route,
 )
 from components.services.route import Route
-from components.services.service import SwarmService
+from components.services.service import SwarmService, unmeshed_ports
 from components.storage.volume import StoredVolume
 from components.swarm import resources as swarm
 from components.swarm.cluster import JobRunner
@@ -135,7 +134,7 @@ def _namenode(args: HdfsArgs) -> Daemon:
         memory=args.namenode_memory,
         memory_field="namenode_memory",
         volumes=(args.namenode_volume.at(DATA_FOLDER),),
-        ports=page_ports(args.publish_mode, target=NAMENODE_PAGES, published=args.port),
+        ports=unmeshed_ports(args.publish_mode, target=NAMENODE_PAGES, published=args.port),
         grace="1m",
     )
 

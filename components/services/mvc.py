@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pulumi
-import pulumi_docker as docker
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.sizes import MIB
 from components.services.container import RestartPolicy
 from components.services.database import DATABASE_PORT, DatabaseArgs, database_service
+from components.services.job_files import job_secret
 from components.services.overlay import Overlay, OverlayArgs
 from components.services.passwords import Passwords
 from components.services.route import Route, SharedRoute
@@ -22,7 +22,6 @@ from components.services.service import (
     SwarmService,
     SwarmServiceArgs,
     UpdatePolicy,
-    encoded,
     mesh_ports,
 )
 from components.storage.volume import StoredVolume
@@ -120,11 +119,6 @@ class Mvc(Component):
         self, args: MvcArgs, overlay: Overlay, database: SwarmService, password: pulumi.Output[str]
     ) -> swarm.Job:
         """Runs again when the image is another: a later release brings its tables along (M61)."""
-        secret = docker.Secret(
-            self.child_name("migration-password"),
-            data=password.apply(encoded),
-            opts=self.child(provider=args.cluster.provider, deleted_with=args.cluster.resource),
-        )
         return swarm.Job(
             self.child_name("migration"),
             managers=args.runner.managers,
@@ -133,7 +127,7 @@ class Mvc(Component):
             command=["mvc-migrate"],
             env=_environment(database.service_name),
             secrets=[
-                swarm.JobSecretArgs(secret_id=secret.id, secret_name=secret.name, file_name=_PASSWORD_FILE),
+                job_secret(self, "migration-password", content=password, file_name=_PASSWORD_FILE, cluster=args.cluster)
             ],
             networks=[overlay.network_id],
             constraints=list(args.constraints),

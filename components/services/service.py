@@ -61,6 +61,16 @@ def mesh_ports(publish_mode: Literal["host", "ingress"], *, target: int, publish
     return (PublishedPort(target=target, published=published, mode="ingress"),)
 
 
+def unmeshed_ports(
+    publish_mode: Literal["host", "ingress"], *, target: int, published: int
+) -> tuple[PublishedPort, ...]:
+    """The port for tasks that must not be on the mesh: it gives them a second address, and they would listen on that
+    one or tell others of it (moby#24637). The load balancer finds the node that has the port."""
+    if publish_mode == "host":
+        return ()
+    return (PublishedPort(target=target, published=published, mode="host"),)
+
+
 @dataclass(frozen=True, kw_only=True)
 class UpdatePolicy:
     """How tasks are replaced (https://docs.docker.com/reference/compose-file/deploy/#update_config)."""

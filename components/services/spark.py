@@ -17,10 +17,10 @@ from components.services.route import Route, SharedRoute
 from components.services.service import (
     FileContent,
     Healthcheck,
-    PublishedPort,
     SwarmService,
     SwarmServiceArgs,
     UpdatePolicy,
+    unmeshed_ports,
 )
 from components.storage.volume import StoredVolume
 from components.swarm.cluster import Swarm
@@ -113,7 +113,7 @@ def _master(args: SparkArgs, overlay: Overlay, secret: pulumi.Output[str]) -> Sw
         },
         secrets=_secrets(secret),
         constraints=args.master_constraints,
-        ports=_pages(args, target=_MASTER_PAGES, published=args.port),
+        ports=unmeshed_ports(args.publish_mode, target=_MASTER_PAGES, published=args.port),
         # Two masters under one name would each have half of the workers.
         update=UpdatePolicy(order="stop-first"),
         init=True,
@@ -170,20 +170,12 @@ def _history(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
             "SPARK_DAEMON_MEMORY": f"{daemon_heap(args.history_memory, field='history_memory')}m",
         },
         volumes=(args.volume.at(DATA_FOLDER),),
-        ports=_pages(args, target=_HISTORY_PAGES, published=args.history_port),
+        ports=unmeshed_ports(args.publish_mode, target=_HISTORY_PAGES, published=args.history_port),
         update=UpdatePolicy(order="stop-first"),
         init=True,
         cluster=args.cluster,
         images=args.images,
     )
-
-
-def _pages(args: SparkArgs, *, target: int, published: int) -> tuple[PublishedPort, ...]:
-    """Never through the mesh: it gives a task a second address, and Spark would listen on that one (moby#24637). The
-    load balancer finds the node that has the port."""
-    if args.publish_mode == "host":
-        return ()
-    return (PublishedPort(target=target, published=published, mode="host"),)
 
 
 def _route(service: str, published: int, target: int, health_path: str, overlay: Overlay) -> Route:

@@ -7,12 +7,11 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 import pulumi
-import pulumi_docker as docker
 
 from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.spark import driver_heap
-from components.services.service import encoded
+from components.services.job_files import job_config, job_secret
 from components.services.spark import DATA_FOLDER, EVENTS_FOLDER, SECRET_FILE
 from components.storage.volume import StoredVolume
 from components.swarm import resources as swarm
@@ -66,8 +65,7 @@ class SparkJob(Component):
 
     def __init__(self, name: str, args: SparkJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        config, secret = self._code(args), self._secret(args)
-        application = f"{_CODE_FOLDER}/{name}.py" if config else args.application
+        application = args.application if args.source is None else f"{_CODE_FOLDER}/{name}.py"
         job = swarm.Job(
             self.child_name("driver"),
             managers=args.runner.managers,
@@ -81,11 +79,17 @@ class SparkJob(Component):
                 "SPARK_SECRET_FILE": SECRET_FILE,
             },
             secrets=[
-                swarm.JobSecretArgs(
-                    secret_id=secret.id, secret_name=secret.name, file_name=PurePosixPath(SECRET_FILE).name
+                job_secret(
+                    self,
+                    "secret",
+                    content=args.secret,
+                    file_name=PurePosixPath(SECRET_FILE).name,
+                    cluster=args.cluster,
                 )
             ],
-            configs=[_file(config, application)] if config else None,
+            configs=None
+            if args.source is None
+            else [job_config(self, "code", content=args.source, path=application, cluster=args.cluster)],
             networks=[args.network_id],
             mounts=[swarm.JobMountArgs(type="volume", source=args.volume.source, target=DATA_FOLDER)],
             constraints=list(args.volume.at(DATA_FOLDER).constraints),
@@ -96,27 +100,6 @@ class SparkJob(Component):
             opts=self.child(provider=args.runner.plugin, deleted_with=args.cluster.resource),
         )
         self.publish(job=job, exit_code=job.exit_code, result=job.output, log=job.logs)
-
-    def _secret(self, args: SparkJobArgs) -> docker.Secret:
-        return docker.Secret(
-            self.child_name("secret"),
-            data=pulumi.Output.secret(args.secret).apply(encoded),
-            opts=self.child(provider=args.cluster.provider, deleted_with=args.cluster.resource),
-        )
-
-    def _code(self, args: SparkJobArgs) -> docker.ServiceConfig | None:
-        """The user's file as a Docker config: it is there on whatever node the driver runs on."""
-        if args.source is None:
-            return None
-        return docker.ServiceConfig(
-            self.child_name("code"),
-            data=encoded(args.source),
-            opts=self.child(provider=args.cluster.provider, deleted_with=args.cluster.resource),
-        )
-
-
-def _file(config: docker.ServiceConfig, path: str) -> swarm.JobConfigArgs:
-    return swarm.JobConfigArgs(config_id=config.id, config_name=config.name, file_name=path)
 
 
 def _words(name: str, args: SparkJobArgs) -> list[str]:

@@ -17,11 +17,10 @@ from components.services.hadoop import (
     Daemon,
     HadoopImage,
     daemon_service,
-    page_ports,
     page_route,
 )
 from components.services.route import Route
-from components.services.service import SwarmService
+from components.services.service import SwarmService, unmeshed_ports
 
 RESOURCEMANAGER = "hadoop-resourcemanager"
 NODEMANAGER = "hadoop-nodemanager"
@@ -110,7 +109,7 @@ def _resourcemanager(args: YarnArgs) -> Daemon:
         memory=args.memory,
         memory_field="yarn.memory",
         constraints=args.constraints,
-        ports=page_ports(args.publish_mode, target=RESOURCEMANAGER_PAGES, published=args.port),
+        ports=unmeshed_ports(args.publish_mode, target=RESOURCEMANAGER_PAGES, published=args.port),
     )
 
 
@@ -137,7 +136,7 @@ def _history(args: YarnArgs, server: HistoryServer) -> Daemon:
         memory=server.memory,
         memory_field="history.memory",
         constraints=args.constraints,
-        ports=page_ports(args.publish_mode, target=HISTORY_PAGES, published=server.port),
+        ports=unmeshed_ports(args.publish_mode, target=HISTORY_PAGES, published=server.port),
     )
 
 
@@ -149,5 +148,5 @@ def _spark_history(args: YarnArgs, server: HistoryServer) -> Daemon:
         memory_field="spark_history.memory",
         environment={"SPARK_EVENTS": EVENTS_FOLDER},
         constraints=args.constraints,
-        ports=page_ports(args.publish_mode, target=SPARK_HISTORY_PAGES, published=server.port),
+        ports=unmeshed_ports(args.publish_mode, target=SPARK_HISTORY_PAGES, published=server.port),
     )
