@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import yaml
 
 from images.recipe import BASE, recipes
 from stacks.load import parse_settings
 from stacks.plan import built_images
-from tests.e2e.platform import PROJECT, Platform, leftovers, wait_for
+from tests.e2e.platform import PROJECT, Platform, leftovers, settings_of, standing, wait_for
 
 STACKS = ("dev", "spark", "hadoop", "monitoring", "registry", "ui", "mvc")
 # Proportional set sizes: what several processes share is counted once.
@@ -46,24 +45,19 @@ def measure(stack: str) -> None:
     if leftovers():
         raise SystemExit(f"an earlier run left {', '.join(leftovers())}; remove it first")
     subprocess.run(["make", "images", f"STACK={stack}"], cwd=PROJECT, check=True, capture_output=True)
-    config: dict[str, Any] = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    settings = {key.removeprefix("flotilla:"): value for key, value in config.items() if key.startswith("flotilla:")}
-    with tempfile.TemporaryDirectory() as folder:
-        made = Platform(Path(folder), settings)
-        try:
-            begun = time.monotonic()
-            made.make("up")
-            seconds = time.monotonic() - begun
-            memory = settled_memory(made, settings)
-        finally:
-            made.make("down", check=False)
+    settings = settings_of(f"Pulumi.{stack}.yaml")
+    with tempfile.TemporaryDirectory() as folder, standing(Path(folder), settings) as made:
+        begun = time.monotonic()
+        made.make("up")
+        seconds = time.monotonic() - begun
+        memory = settled_memory(made, settings)
     services = ", ".join(f"{name} {most:.0f}" for name, most in sorted(memory.items()))
     say(f"| `{stack}` | {seconds:.0f} s | {images(settings)} | {services} MB |")
 
 
 def settled_memory(made: Platform, settings: dict[str, Any]) -> dict[str, float]:
     """MB of the largest task of each service, once two looks are alike."""
-    nodes = [spec for spec in made.on("manager-1", "docker node ls --format '{{.Hostname}}'").split() if spec]
+    nodes = made.on("manager-1", "docker node ls --format '{{.Hostname}}'").split()
     last: dict[str, float] = {}
     steady = False
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from components.plan.errors import PlanError
-from components.plan.placement import PlanNode, check_local_volume
+from components.plan.placement import PlanNode, check_local_volume, check_memory
+from components.plan.sizes import format_size, parse_size
 from stacks.errors import listed
 from stacks.settings import Settings, VolumeSettings
 
@@ -61,6 +62,34 @@ def reserve_volume(settings: Settings, name: str, *, owner: str, fix: str) -> No
             problem=f"{owner} has a volume of this name",
             fix=fix,
         )
+
+
+def adopted_volume(
+    settings: Settings, name: str, *, node: str | None, field: str, otherwise: VolumeSettings
+) -> VolumeSettings:
+    """A product's volume as the stack declares it, else `otherwise`; PlanError when the product's own `node` is another
+    than the declared one's."""
+    declared = settings.volumes.get(name)
+    if declared is None:
+        return otherwise
+    if node not in (None, declared.node):
+        raise PlanError(field=field, value=node, problem=f"volumes.{name}.node is {declared.node}", fix="leave it out")
+    return declared
+
+
+def memory_limit(text: str, *, field: str) -> int:
+    """A limit in bytes, as low as SwarmKit takes it."""
+    memory = parse_size(text, field=field)
+    check_memory(memory, field=field)
+    return memory
+
+
+def check_least_memory(text: str, least: int, *, field: str, problem: str) -> int:
+    """A limit in bytes; PlanError below the `least` that what runs in it needs."""
+    memory = parse_size(text, field=field)
+    if memory < least:
+        raise PlanError(field=field, value=text, problem=problem, fix=f"use {format_size(least)} or more")
+    return memory
 
 
 def check_data_node(name: str, nodes: Sequence[PlanNode], *, service: str, field: str) -> None:

@@ -1,9 +1,5 @@
 """From settings to the components of HDFS and YARN and of their jobs."""
 
-from collections.abc import Sequence
-
-import pulumi
-
 from components.plan.durations import parse_duration
 from components.plan.hadoop import datanode_nodes
 from components.plan.sizes import MIB, parse_size
@@ -15,6 +11,7 @@ from components.services.overlay import Overlay, OverlayArgs
 from components.services.yarn import HistoryServer, Yarn, YarnArgs
 from stacks.products.hadoop.plan import HadoopLimits, hadoop_limits, hadoop_settings
 from stacks.products.hadoop.settings import HadoopJobSettings, HadoopSettings
+from stacks.products.jobs import outcome
 from stacks.products.platform import Deployed, Platform
 
 
@@ -32,7 +29,7 @@ def deploy_hadoop(platform: Platform) -> Deployed:
     return Deployed(
         routes=(*hdfs.routes, *yarn.routes),
         networks={overlay.key: overlay.network_id},
-        outputs={"hadoop_jobs": {name: _outcome(job) for name, job in jobs.items()}},
+        outputs={"hadoop_jobs": {name: outcome(job) for name, job in jobs.items()}},
     )
 
 
@@ -116,7 +113,3 @@ def _spark(platform: Platform, job: HadoopJobSettings, field: str) -> SparkOnYar
         events=hadoop_settings(platform.settings).spark_history is not None,
         source=platform.inputs.sources.get(job.application),
     )
-
-
-def _outcome(job: HadoopJob) -> dict[str, pulumi.Output[int] | pulumi.Output[Sequence[str]]]:
-    return {"exit_code": job.exit_code, "result": job.result, "log": job.log}

@@ -7,17 +7,17 @@ from pathlib import PurePosixPath
 from components.plan.durations import parse_duration
 from components.plan.errors import PlanError
 from components.plan.hadoop import check_driver_and_executor, copies, datanode_nodes, offered_memory, spark_container
-from components.plan.placement import Demand, PlanNode, candidates, check_memory, check_placement
+from components.plan.placement import Demand, PlanNode, candidates, check_placement
 from components.plan.sizes import format_size, parse_size
 from components.plan.spark import daemon_heap, driver_heap
 from components.services.hdfs import NAMENODE, datanode_name
 from components.services.yarn import NODEMANAGER, RESOURCEMANAGER
 from stacks.products.hadoop.settings import HadoopJobSettings, HadoopSettings
-from stacks.products.product import Product, check_data_node, reserve_volume
+from stacks.products.jobs import check_job_name, check_main_class
+from stacks.products.product import Product, check_data_node, memory_limit, reserve_volume
 from stacks.settings import Settings, VolumeSettings
 
 _FIELD = "services.hadoop"
-_LONGEST_JOB_NAME = 32
 _SHORTEST_DECOMMISSION = 120 * 10**9
 _PARTS = 4
 """NameNode, secondary, ResourceManager and history server."""
@@ -97,7 +97,7 @@ class HadoopLimits:
 
 def hadoop_limits(hadoop: HadoopSettings) -> HadoopLimits:
     """Limits, each checked against what a daemon needs in it."""
-    nodemanager = _size(hadoop.yarn.nodemanager_memory, "yarn.nodemanager_memory")
+    nodemanager = memory_limit(hadoop.yarn.nodemanager_memory, field=f"{_FIELD}.yarn.nodemanager_memory")
     return HadoopLimits(
         namenode=_daemon(hadoop.namenode_memory, "namenode_memory"),
         secondary=_daemon(hadoop.secondary_memory, "secondary_memory"),
@@ -195,10 +195,7 @@ def _check_cores(hadoop: HadoopSettings, nodes: Sequence[PlanNode]) -> None:
 
 def _check_job(name: str, job: HadoopJobSettings, hadoop: HadoopSettings, limits: HadoopLimits) -> None:
     field = f"{_FIELD}.jobs.{name}"
-    if not name.replace("-", "").isalnum() or not name.isascii() or len(name) > _LONGEST_JOB_NAME:
-        raise PlanError(
-            field=field, value=name, problem="no name of a job", fix="use up to 32 letters, digits and - between them"
-        )
+    check_job_name(name, field=field)
     if not hadoop.yarn.nodemanagers:
         raise PlanError(
             field=field,
@@ -243,25 +240,16 @@ def _check_application(field: str, job: HadoopJobSettings) -> None:
             problem="a jar is too large to be handed over",
             fix="put it into HDFS and name it as hdfs://namenode:8020/...",
         )
-    if job.engine == "spark" and (kind == ".jar") != (job.main_class is not None):
-        fix = "name the class to run of the jar" if kind == ".jar" else "leave it out: a Python file has no class"
-        raise PlanError(
-            field=f"{field}.main_class", value=job.main_class, problem=f"the application is a {kind[1:]} file", fix=fix
-        )
+    if job.engine == "spark":
+        check_main_class(kind, job.main_class, field=f"{field}.main_class")
 
 
 def _is_elsewhere(application: str) -> bool:
     return application.startswith(("/", "hdfs://"))
 
 
-def _size(text: str, name: str) -> int:
-    size = parse_size(text, field=f"{_FIELD}.{name}")
-    check_memory(size, field=f"{_FIELD}.{name}")
-    return size
-
-
 def _daemon(text: str, name: str) -> int:
-    size = _size(text, name)
+    size = memory_limit(text, field=f"{_FIELD}.{name}")
     daemon_heap(size, field=f"{_FIELD}.{name}")
     return size
 

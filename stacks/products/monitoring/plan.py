@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from components.plan.durations import parse_duration
 from components.plan.errors import PlanError
-from components.plan.placement import PlanNode, check_memory
+from components.plan.placement import PlanNode
 from components.plan.sizes import format_size, parse_size
 from components.services.monitoring.names import OVERLAY, SOCKETS
 from stacks.products.monitoring.settings import MonitoringSettings
-from stacks.products.product import Product, check_data_node, reserve_volume
+from stacks.products.product import Product, check_data_node, check_least_memory, memory_limit, reserve_volume
 from stacks.settings import Settings, VolumeSettings
 
 VOLUME = "monitoring"
@@ -46,16 +46,10 @@ class MonitoringProduct(Product):
 
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
         monitoring = monitoring_settings(settings)
-        memory = parse_size(monitoring.memory, field=f"{_FIELD}.memory")
-        if memory < _LEAST_MEMORY:
-            raise PlanError(
-                field=f"{_FIELD}.memory",
-                value=monitoring.memory,
-                problem="too little for Prometheus",
-                fix=f"use {format_size(_LEAST_MEMORY)} or more",
-            )
-        grafana = f"{_FIELD}.grafana.memory"
-        check_memory(parse_size(monitoring.grafana.memory, field=grafana), field=grafana)
+        check_least_memory(
+            monitoring.memory, _LEAST_MEMORY, field=f"{_FIELD}.memory", problem="too little for Prometheus"
+        )
+        memory_limit(monitoring.grafana.memory, field=f"{_FIELD}.grafana.memory")
         check_data_node(monitoring.data_node, nodes, service="monitoring-prometheus", field=f"{_FIELD}.data_node")
         _check_times(monitoring)
         _check_room(settings, monitoring)

@@ -4,10 +4,9 @@ to."""
 from collections.abc import Iterator, Mapping, Sequence
 
 from components.plan.errors import PlanError
-from components.plan.placement import Demand, PlanNode, check_memory, check_placement
-from components.plan.sizes import parse_size
+from components.plan.placement import Demand, PlanNode, check_placement
 from stacks.products.mvc.settings import MvcSettings
-from stacks.products.product import Product, check_data_node, reserve_volume
+from stacks.products.product import Product, check_data_node, memory_limit, reserve_volume
 from stacks.settings import Settings, VolumeSettings
 
 DATABASE_VOLUME = "mvc-database"
@@ -42,8 +41,7 @@ class MvcProduct(Product):
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
         mvc = mvc_settings(settings)
         for field in ("memory", "database_memory"):
-            name = f"{_FIELD}.{field}"
-            check_memory(parse_size(getattr(mvc, field), field=name), field=name)
+            memory_limit(getattr(mvc, field), field=f"{_FIELD}.{field}")
         if mvc.mode == "global" and mvc.replicas is not None:
             raise PlanError(
                 field=f"{_FIELD}.replicas",

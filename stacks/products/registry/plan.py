@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from components.plan.errors import PlanError
 from components.plan.placement import PlanNode
-from components.plan.sizes import MIB, format_size, parse_size
-from stacks.products.product import Product, check_data_node, reserve_volume
+from components.plan.sizes import MIB
+from stacks.products.product import Product, check_data_node, check_least_memory, reserve_volume
 from stacks.products.registry.settings import UserRegistrySettings
 from stacks.settings import Settings, VolumeSettings
 
@@ -63,12 +62,6 @@ def registry_settings(settings: Settings) -> UserRegistrySettings:
 
 def registry_memory(registry: UserRegistrySettings) -> int:
     """The limit in bytes, checked against what the registry needs."""
-    memory = parse_size(registry.memory, field=f"{_FIELD}.memory")
-    if memory < _LEAST_MEMORY:
-        raise PlanError(
-            field=f"{_FIELD}.memory",
-            value=registry.memory,
-            problem="too little while images are pushed",
-            fix=f"use {format_size(_LEAST_MEMORY)} or more",
-        )
-    return memory
+    return check_least_memory(
+        registry.memory, _LEAST_MEMORY, field=f"{_FIELD}.memory", problem="too little while images are pushed"
+    )

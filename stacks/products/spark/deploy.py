@@ -1,13 +1,10 @@
 """From settings to the components of Spark and of its jobs."""
 
-from collections.abc import Sequence
-
-import pulumi
-
 from components.plan.durations import parse_duration
 from components.plan.sizes import MIB, parse_size
 from components.services.spark import Spark, SparkArgs
 from components.services.spark_job import SparkJob, SparkJobArgs
+from stacks.products.jobs import outcome
 from stacks.products.platform import Deployed, Platform
 from stacks.products.spark.plan import SPARK_VOLUME, spark_limits, spark_settings
 
@@ -19,7 +16,7 @@ def deploy_spark(platform: Platform) -> Deployed:
     return Deployed(
         routes=made.routes,
         networks={made.overlay.key: made.overlay.network_id},
-        outputs={"spark_jobs": {name: _outcome(job) for name, job in jobs.items()}},
+        outputs={"spark_jobs": {name: outcome(job) for name, job in jobs.items()}},
     )
 
 
@@ -68,7 +65,3 @@ def _job(platform: Platform, name: str, made: Spark) -> SparkJobArgs:
         cluster=platform.swarm,
         images=platform.images,
     )
-
-
-def _outcome(job: SparkJob) -> dict[str, pulumi.Output[int] | pulumi.Output[Sequence[str]]]:
-    return {"exit_code": job.exit_code, "result": job.result, "log": job.log}

@@ -8,14 +8,14 @@ from components.plan.errors import PlanError
 from components.plan.placement import Demand, PlanNode, candidates, check_placement
 from components.plan.sizes import format_size, parse_size
 from components.plan.spark import WorkerMemory, check_executor, daemon_heap, driver_heap, worker_memory
-from stacks.products.product import Product
+from stacks.products.jobs import check_job_name, check_main_class
+from stacks.products.product import Product, adopted_volume
 from stacks.products.spark.settings import SparkJobSettings, SparkSettings
 from stacks.settings import Settings, VolumeSettings
 
 SPARK_VOLUME = "spark"
 DEFAULT_NODE = "worker-1"
 _FIELD = "services.spark"
-_LONGEST_JOB_NAME = 32
 
 
 class SparkProduct(Product):
@@ -81,18 +81,14 @@ def spark_limits(spark: SparkSettings) -> SparkLimits:
 
 def spark_volume(settings: Settings) -> VolumeSettings:
     """The volume `spark` (M105): as the settings declare it, else one on the data node."""
-    spark, declared = settings.services.spark, settings.volumes.get(SPARK_VOLUME)
-    node = spark.data_node if spark else None
-    if declared is None:
-        return VolumeSettings(node=node or DEFAULT_NODE)
-    if node not in (None, declared.node):
-        raise PlanError(
-            field=f"{_FIELD}.data_node",
-            value=node,
-            problem=f"volumes.{SPARK_VOLUME}.node is {declared.node}",
-            fix="leave it out",
-        )
-    return declared
+    node = spark_settings(settings).data_node
+    return adopted_volume(
+        settings,
+        SPARK_VOLUME,
+        node=node,
+        field=f"{_FIELD}.data_node",
+        otherwise=VolumeSettings(node=node or DEFAULT_NODE),
+    )
 
 
 def check_spark(settings: Settings, spark: SparkSettings, nodes: Sequence[PlanNode]) -> None:
@@ -137,10 +133,7 @@ def _workers(spark: SparkSettings) -> Demand:
 
 def _check_job(name: str, job: SparkJobSettings, spark: SparkSettings, limits: SparkLimits) -> None:
     field = f"{_FIELD}.jobs.{name}"
-    if not name.replace("-", "").isalnum() or not name.isascii() or len(name) > _LONGEST_JOB_NAME:
-        raise PlanError(
-            field=field, value=name, problem="no name of a job", fix="use up to 32 letters, digits and - between them"
-        )
+    check_job_name(name, field=field)
     driver_heap(parse_size(job.memory, field=f"{field}.memory"), field=f"{field}.memory")
     if job.executor_memory is not None or job.executor_cores is not None:
         memory = job.executor_memory or f"{limits.worker.executors}m"
@@ -177,8 +170,4 @@ def _check_application(field: str, job: SparkJobSettings) -> None:
             problem="a jar is too large to be handed over",
             fix="put it on the volume and name it as /data/…",
         )
-    if (kind == ".jar") != (job.main_class is not None):
-        fix = "name the class to run of the jar" if kind == ".jar" else "leave it out: a Python file has no class"
-        raise PlanError(
-            field=f"{field}.main_class", value=job.main_class, problem=f"the application is a {kind[1:]} file", fix=fix
-        )
+    check_main_class(kind, job.main_class, field=f"{field}.main_class")

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from components.plan.errors import PlanError
 from components.plan.placement import PlanNode
-from components.plan.sizes import MIB, parse_size
-from stacks.products.product import Product, check_data_node
+from components.plan.sizes import MIB
+from stacks.products.product import Product, adopted_volume, check_data_node, check_least_memory
 from stacks.products.ui.settings import UiSettings
 from stacks.settings import Settings, VolumeSettings
 
@@ -35,14 +35,12 @@ class UiProduct(Product):
 
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
         ui, portainer = ui_settings(settings), has_portainer(settings)
-        least = _LEAST_MEMORY[portainer]
-        if parse_size(ui.memory, field=f"{_FIELD}.memory") < least * MIB:
-            raise PlanError(
-                field=f"{_FIELD}.memory",
-                value=ui.memory,
-                problem="too little for Portainer" if portainer else "too little for the page",
-                fix=f"use {least}m or more",
-            )
+        check_least_memory(
+            ui.memory,
+            _LEAST_MEMORY[portainer] * MIB,
+            field=f"{_FIELD}.memory",
+            problem="too little for Portainer" if portainer else "too little for the page",
+        )
         if ui.access == "write" and not portainer:
             raise PlanError(
                 field=f"{_FIELD}.access",
@@ -85,14 +83,11 @@ def has_portainer(settings: Settings) -> bool:
 
 def ui_volume(settings: Settings) -> VolumeSettings:
     """The volume of Portainer: as the settings declare it, else one on the node that they name."""
-    node, declared = ui_settings(settings).node, settings.volumes.get(UI_VOLUME)
-    if declared is None:
-        return VolumeSettings(node=node or DEFAULT_NODE, size="10g")
-    if node not in (None, declared.node):
-        raise PlanError(
-            field=f"{_FIELD}.node",
-            value=node,
-            problem=f"volumes.{UI_VOLUME}.node is {declared.node}",
-            fix="leave it out",
-        )
-    return declared
+    node = ui_settings(settings).node
+    return adopted_volume(
+        settings,
+        UI_VOLUME,
+        node=node,
+        field=f"{_FIELD}.node",
+        otherwise=VolumeSettings(node=node or DEFAULT_NODE, size="10g"),
+    )

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.plan.placement import Demand, PlanNode, check_memory, check_placement
-from components.plan.sizes import parse_size
-from stacks.products.product import Product
+from components.plan.placement import Demand, PlanNode, check_placement
+from stacks.products.product import Product, memory_limit
 from stacks.products.web.settings import WebSettings
 from stacks.settings import Settings
 
@@ -26,7 +25,7 @@ class WebProduct(Product):
 
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
         web = web_settings(settings)
-        check_memory(parse_size(web.memory, field="services.web.memory"), field="services.web.memory")
+        memory_limit(web.memory, field="services.web.memory")
         check_placement(Demand(service="web", replicas=web.replicas), nodes)
 
 

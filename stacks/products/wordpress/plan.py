@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.plan.placement import Demand, PlanNode, check_memory, check_placement
-from components.plan.sizes import parse_size
-from stacks.products.product import Product, check_data_node, reserve_volume
+from components.plan.placement import Demand, PlanNode, check_placement
+from stacks.products.product import Product, check_data_node, memory_limit, reserve_volume
 from stacks.products.wordpress.settings import WordPressSettings
 from stacks.settings import Settings, VolumeSettings
 
@@ -30,8 +29,7 @@ class WordPressProduct(Product):
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
         blog = wordpress_settings(settings)
         for field in ("memory", "database_memory"):
-            name = f"{_FIELD}.{field}"
-            check_memory(parse_size(getattr(blog, field), field=name), field=name)
+            memory_limit(getattr(blog, field), field=f"{_FIELD}.{field}")
         check_data_node(blog.database_node, nodes, service=DATABASE_VOLUME, field=f"{_FIELD}.database_node")
         check_placement(
             Demand(service="wordpress", replicas=blog.replicas, constraints=("node.role != manager",)), nodes
