@@ -10,7 +10,7 @@ import pytest
 from images import build, engine
 from images.progress import Progress
 from images.recipe import recipes
-from tests.unit.images.containers import Yard
+from tests.unit.images.containers import Yard, built_image
 
 WEB_SERVICES: tuple[str, ...] = ("nginx", "mariadb", "wordpress", "haproxy")
 """What the stack `dev` runs."""
@@ -32,22 +32,19 @@ def built() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def spark_image() -> str:
     """The image of Spark; built first where it is missing."""
-    build.Builder(client=engine.connect(), progress=Progress()).build(["spark"])
-    return recipes()["spark"].reference
+    return built_image("spark")
 
 
 @pytest.fixture(scope="session")
 def mvc_images() -> tuple[str, str]:
     """The images of both releases of the MVC application; built first where they are missing."""
-    build.Builder(client=engine.connect(), progress=Progress()).build(["mvc", "mvc-1.1"])
-    return recipes()["mvc"].reference, recipes()["mvc-1.1"].reference
+    return built_image("mvc"), built_image("mvc-1.1")
 
 
 @pytest.fixture(scope="session")
 def influxdb_image() -> str:
     """The image of InfluxDB; built first where it is missing."""
-    build.Builder(client=engine.connect(), progress=Progress()).build(["influxdb"])
-    return recipes()["influxdb"].reference
+    return built_image("influxdb")
 
 
 @pytest.fixture

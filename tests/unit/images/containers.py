@@ -11,6 +11,10 @@ from typing import Any
 import docker
 import pytest
 
+from images import build, engine
+from images.progress import Progress
+from images.recipe import recipes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
@@ -73,6 +77,12 @@ class Yard:
             self.client.put_archive(identity, "/", _archive(files))
         self.client.start(identity)
         return Started(client=self.client, identity=identity)
+
+
+def built_image(name: str) -> str:
+    """The reference of an image, which is built first where it is missing."""
+    build.Builder(client=engine.connect(), progress=Progress()).build([name])
+    return recipes()[name].reference
 
 
 def _archive(files: Mapping[str, tuple[str, int]]) -> bytes:

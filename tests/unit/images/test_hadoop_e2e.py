@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from images import build, engine
-from images.progress import Progress
-from images.recipe import recipes
-from tests.unit.images.containers import Started, Yard, eventually
+from images import build
+from tests.unit.images.containers import Started, Yard, built_image, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -23,8 +21,7 @@ Start = Callable[..., Started]
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    build.Builder(client=engine.connect(), progress=Progress()).build(["hadoop"])
-    return recipes()["hadoop"].reference
+    return built_image("hadoop")
 
 
 @pytest.fixture

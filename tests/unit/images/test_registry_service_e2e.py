@@ -12,11 +12,8 @@ from typing import Any
 
 import pytest
 
-from images import build, engine
-from images.progress import Progress
-from images.recipe import recipes
 from tests.unit.images.certificate import self_signed
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard, built_image, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -30,8 +27,7 @@ Start = Callable[..., Started]
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    build.Builder(client=engine.connect(), progress=Progress()).build(["registry-service"])
-    return recipes()["registry-service"].reference
+    return built_image("registry-service")
 
 
 @pytest.fixture
