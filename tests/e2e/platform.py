@@ -2,10 +2,12 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -140,13 +142,42 @@ def settings_of(file: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def standing(folder: Path, settings: dict[str, Any]) -> Generator[Platform]:
-    """A platform that is taken down at the end, whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(folder, settings)
-    try:
-        yield made
-    finally:
-        made.make("down", check=False)
+    """A platform that is taken down at the end, whatever happened; one at a time on a computer."""
+    with _the_only_one():
+        remove_leftovers()
+        made = Platform(folder, settings)
+        try:
+            yield made
+        finally:
+            made.make("down", check=False)
+
+
+@contextlib.contextmanager
+def _the_only_one() -> Generator[None]:
+    """The system forgets the lock with the process that has it: what bears the stack's name then is of a run that was
+    killed, and of nobody any more."""
+    path = Path(tempfile.gettempdir()) / f"{PREFIX}.lock"
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AssertionError(f"another run of these tests has the stack {STACK} ({path}): wait for it") from None
+        yield
+
+
+def remove_leftovers() -> None:
+    """Remove what a killed run left on the user's Docker."""
+    client = docker.from_env()
+    for container in client.containers.list(all=True):
+        if str(container.name).startswith(PREFIX):
+            container.remove(v=True, force=True)
+    for network in client.networks.list():
+        if str(network.name).startswith(PREFIX):
+            network.remove()
+    for volume in client.volumes.list():
+        if str(volume.name).startswith(PREFIX):
+            volume.remove()
+    assert leftovers() == []
 
 
 def secrets_in(value: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from tests.browser.look import look
-from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, secrets_in, wait_for
+from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, secrets_in, standing, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -31,12 +31,8 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
-    assert leftovers() == [], "an earlier run left these; remove them first"
-    made = Platform(tmp_path_factory.mktemp("project"), SETTINGS)
-    try:
+    with standing(tmp_path_factory.mktemp("project"), SETTINGS) as made:
         yield made
-    finally:
-        made.make("down", check=False)
 
 
 def test_this_worker_has_all_tests_on_real_docker(request: pytest.FixtureRequest) -> None:
