@@ -65,8 +65,9 @@ class Platform:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The user's environment without what would lead to another backend."""
-        return {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+        """The user's environment without what would lead to another backend, and without the words that a `make` hands
+        on to those it starts: `make test ARGS=...` means pytest."""
+        return {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "MAKE", "MFLAGS"))}
 
     def make(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`make WORDS STACK=e2e`; its output is in the error when it fails."""

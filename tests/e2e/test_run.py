@@ -1,4 +1,4 @@
-"""A run of the tests that is killed leaves a platform behind; the next run must not fail for it."""
+"""What is around a run of these tests does not change it: what an earlier run left, and what `make test` was told."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import docker
 import pytest
 
 from images.recipe import recipes
-from tests.e2e.platform import PREFIX, leftovers, standing
+from tests.e2e.platform import PREFIX, Platform, leftovers, standing
 
 pytestmark = pytest.mark.e2e
 
@@ -38,3 +38,10 @@ def test_a_platform_that_a_living_run_has_is_not_touched(tmp_path: Path) -> None
             standing(tmp_path / "second", SETTINGS).__enter__()
         assert leftovers() == [f"{PREFIX}-alive"]
         volume.remove()
+
+
+def test_what_make_test_was_told_is_not_told_to_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKEFLAGS", " -- ARGS=--durations=80")
+    commands = Platform(tmp_path / "project", SETTINGS).make("preview", "--dry-run").stdout
+    assert "bin/hermetic preview" in commands
+    assert "--durations" not in commands
