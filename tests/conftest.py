@@ -1,12 +1,18 @@
-"""Settings of all tests: those on real Docker run one after the other, whatever else runs beside them."""
+"""Settings of all tests: platforms on real Docker run one after the other, and so do single containers beside them."""
+
+from pathlib import Path
 
 import pytest
 
+PLATFORMS = Path(__file__).resolve().parent / "e2e"
+
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Machines and swarms of two tests at once would fight for the computer and miss their deadlines.
+    """Platforms of two tests at once would fight for the computer and miss their deadlines, and so would many images.
+    They share the two workers of `make test` about equally: one has the platforms, the other what is left of the rest.
 
     At once when an item is collected: when all are, xdist has read the groups already.
     """
     if item.get_closest_marker("e2e"):
-        item.add_marker(pytest.mark.xdist_group("e2e"))
+        group = "e2e" if item.path.is_relative_to(PLATFORMS) else "containers"
+        item.add_marker(pytest.mark.xdist_group(group))

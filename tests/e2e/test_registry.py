@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.platform import PROJECT, STACK, Platform, leftovers, settings_of, standing, wait_for
+from tests.e2e.platform import STACK, Platform, leftovers, settings_of, standing, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 
@@ -122,7 +122,7 @@ def test_whoever_trusts_another_authority_gets_nothing(platform: Platform) -> No
 def test_an_image_pushed_from_this_computer_is_in_the_catalogue(platform: Platform, tmp_path: Path) -> None:
     """M62, M136."""
     known = platform.outputs("--show-secrets")
-    built = json.loads((PROJECT / ".flotilla" / "images.json").read_text())["sets"]["haproxy,registry-service"]
+    built = json.loads((platform.folder / ".flotilla" / "images.json").read_text())["sets"]["haproxy,registry-service"]
     assert on_host(tmp_path, "tag", built["haproxy"], IMAGE).returncode == 0
     refused = on_host(tmp_path, "push", IMAGE)
     assert refused.returncode != 0
