@@ -18,7 +18,7 @@ from components.services.compose.read import files_named, read_compose
 from components.services.compose.settle import Choices, settle
 from components.services.haproxy import HEALTH_PORT
 from stacks.errors import SettingsError
-from stacks.products.catalogue import wanted_products
+from stacks.products.catalogue import overlay_tasks
 from stacks.settings import ComposeSettings, Settings
 
 BUNDLE_SUFFIXES = (".dab", ".json")
@@ -134,7 +134,7 @@ def encrypted(composed: Sequence[Composed]) -> bool:
 
 def product_networks(settings: Settings) -> tuple[str, ...]:
     """Names of the products' own overlays, which a Compose file may join."""
-    return tuple(name for product in wanted_products(settings) for name in product.overlays(settings))
+    return tuple(overlay_tasks(settings))
 
 
 def check_composed(

@@ -1,6 +1,7 @@
 """The one page that wires a platform: cloud, swarm, volumes, services, load balancer, outputs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pulumi
 
@@ -16,7 +17,7 @@ from stacks.composed import Composed, network_order
 from stacks.errors import SettingsError
 from stacks.load import Inputs
 from stacks.plan import Plan, make_plan
-from stacks.products.catalogue import wanted_products
+from stacks.products.catalogue import in_order_of_deployment
 from stacks.products.hadoop.deploy import deploy_hadoop
 from stacks.products.monitoring.deploy import deploy_monitoring
 from stacks.products.mvc.deploy import deploy_mvc
@@ -81,8 +82,9 @@ def _services(platform: Platform) -> tuple[Route, ...]:
     """Products and Compose files, and how requests reach them."""
     routes: list[Route] = []
     networks: dict[str, pulumi.Output[str]] = {}
-    for product in wanted_products(platform.settings):
+    for product in in_order_of_deployment(platform.settings):
         deployed = DEPLOYMENTS[product.name](platform)
+        platform = replace(platform, file_system=deployed.file_system or platform.file_system)
         routes += deployed.routes
         networks |= deployed.networks
         for name, value in deployed.outputs.items():

@@ -26,7 +26,7 @@ from components.services.haproxy import HEALTH_PORT
 from components.storage.volume import VolumeSpec
 from stacks.composed import Composed, balanced_ports, check_composed, encrypted, publications
 from stacks.errors import SettingsError, listed
-from stacks.products.catalogue import wanted_products
+from stacks.products.catalogue import overlay_tasks, wanted_products
 from stacks.rented import (
     MOST_EXPLICIT_WORKERS,
     RentedPlan,
@@ -283,8 +283,8 @@ def _check_services(
     _check_images(settings)
     for product in wanted_products(settings):
         product.check(settings, nodes)
-        for overlay, tasks in product.overlays(settings).items():
-            _check_overlay(settings, addresses, overlay, tasks)
+    for overlay, tasks in overlay_tasks(settings).items():
+        _check_overlay(settings, addresses, overlay, tasks)
     overlay = next(addresses.swarm_pool.subnets(new_prefix=settings.network.overlay_prefix))
     check_composed(settings, composed, nodes, overlay)
 

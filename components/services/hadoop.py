@@ -29,6 +29,20 @@ EVENTS_FOLDER = f"{FILE_SYSTEM}/spark/history"
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileSystem:
+    """HDFS for other products: the network where the NameNode has its name, and the URL by way of NameNode and
+    DataNodes, so that who reads and writes waits for them."""
+
+    overlay: Overlay
+    url: pulumi.Output[str]
+
+    @property
+    def events_folder(self) -> pulumi.Output[str]:
+        """The folder of the event log, as soon as there is a file system to have it in."""
+        return self.url.apply(lambda _: EVENTS_FOLDER)
+
+
+@dataclass(frozen=True, kw_only=True)
 class HadoopImage:
     """What every part is made with: `settings` are what all daemons have in their environment, so that a command run in
     any container means the same. Jobs have none of them: they are not run again when one changes."""

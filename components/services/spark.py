@@ -1,6 +1,6 @@
 """Spark standalone (M113-M122): a master that others find by the name of its service, never by an address (E8), workers
-whose heaps follow their limits (M118), and a history server beside the volume with the event log. Who has not the word
-that all of them share is no worker and submits nothing."""
+whose heaps follow their limits (M118), and a history server that reads the event log on the volume, or in HDFS
+(M125-M127). Who has not the word that all of them share is no worker and submits nothing."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +11,7 @@ from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.spark import daemon_heap, worker_memory
 from components.services.container import ContainerOptions
+from components.services.hadoop import FileSystem
 from components.services.overlay import Overlay, OverlayArgs
 from components.services.passwords import Passwords
 from components.services.route import Route, SharedRoute
@@ -30,7 +31,6 @@ WORKER = "spark-worker"
 HISTORY = "spark-history"
 DATA_FOLDER = "/data"
 """Where jobs and the history server see the volume (M105, M109)."""
-EVENTS_FOLDER = f"{DATA_FOLDER}/spark-events"
 SECRET_FILE = "/run/secrets/spark-secret"
 _USER = "185"
 _RPC_PORT = 7077
@@ -41,7 +41,8 @@ _HISTORY_PAGES = 18080
 @dataclass(frozen=True, kw_only=True)
 class SparkArgs:
     """`memory` (of a worker), `master_memory` and `history_memory` are limits in bytes; `cores` are what each worker
-    offers, and its CPU limit; `port` and `history_port` are published; constraints are Docker's."""
+    offers, and its CPU limit; `port` and `history_port` are published; constraints are Docker's. `file_system` is None
+    where Spark has a network of its own and its event log on the volume."""
 
     workers: int
     memory: int
@@ -53,13 +54,15 @@ class SparkArgs:
     master_constraints: tuple[str, ...]
     worker_constraints: tuple[str, ...]
     volume: StoredVolume
+    file_system: FileSystem | None = None
     publish_mode: Literal["host", "ingress"]
     cluster: Swarm
     images: ImageSource
 
 
 class Spark(Component):
-    """The services `spark-master`, `spark-worker` and `spark-history` on an overlay of their own."""
+    """The services `spark-master`, `spark-worker` and `spark-history` on an overlay of their own, or on that of HDFS:
+    with an address in each of two networks, nobody would know which one to tell others."""
 
     token = "flotilla:services:Spark"
     declares = ("master", "workers", "overlay", "routes", "master_url", "secret")
@@ -73,7 +76,7 @@ class Spark(Component):
 
     def __init__(self, name: str, args: SparkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        overlay = Overlay(self.child_name("overlay"), OverlayArgs(name="spark", cluster=args.cluster), self.child())
+        overlay = args.file_system.overlay if args.file_system else self._overlay(args.cluster)
         secret = Passwords(self).make("secret").result
         master = SwarmService(self.child_name("master"), _master(args, overlay, secret), self.child())
         workers = SwarmService(self.child_name("worker"), _worker(args, overlay, secret), self.child())
@@ -95,6 +98,14 @@ class Spark(Component):
             secret=secret,
         )
 
+    def _overlay(self, cluster: Swarm) -> Overlay:
+        return Overlay(self.child_name("overlay"), OverlayArgs(name="spark", cluster=cluster), self.child())
+
+
+def events_folder(file_system: FileSystem | None) -> pulumi.Input[str]:
+    """Where history server and drivers find the event log: who uses the one in HDFS waits for HDFS."""
+    return file_system.events_folder if file_system else f"{DATA_FOLDER}/spark-events"
+
 
 def _master(args: SparkArgs, overlay: Overlay, secret: pulumi.Output[str]) -> SwarmServiceArgs:
     return SwarmServiceArgs(
@@ -106,7 +117,7 @@ def _master(args: SparkArgs, overlay: Overlay, secret: pulumi.Output[str]) -> Sw
         memory=args.master_memory,
         cpus=1.0,
         healthcheck=Healthcheck(test=("spark-health", "master"), timeout="5s", start_period="2m"),
-        networks={"spark": overlay.network_id},
+        networks={overlay.key: overlay.network_id},
         environment={
             "SPARK_DAEMON_MEMORY": f"{daemon_heap(args.master_memory, field='master_memory')}m",
             "SPARK_SECRET_FILE": SECRET_FILE,
@@ -137,7 +148,7 @@ def _worker(args: SparkArgs, overlay: Overlay, secret: pulumi.Output[str]) -> Sw
         cpus=float(args.cores),
         # Each check starts a process on the node, and there may be dozens of workers on it.
         healthcheck=Healthcheck(test=("spark-health", "worker"), interval="10s", timeout="5s", start_period="3m"),
-        networks={"spark": overlay.network_id},
+        networks={overlay.key: overlay.network_id},
         environment={
             "SPARK_MASTER": f"spark://{MASTER}:{_RPC_PORT}",
             "SPARK_WORKER_CORES": str(args.cores),
@@ -164,11 +175,12 @@ def _history(args: SparkArgs, overlay: Overlay) -> SwarmServiceArgs:
         memory=args.history_memory,
         cpus=1.0,
         healthcheck=Healthcheck(test=("spark-health", "history"), timeout="5s", start_period="2m"),
-        networks={"spark": overlay.network_id},
+        networks={overlay.key: overlay.network_id},
         environment={
-            "SPARK_EVENTS": EVENTS_FOLDER,
+            "SPARK_EVENTS": events_folder(args.file_system),
             "SPARK_DAEMON_MEMORY": f"{daemon_heap(args.history_memory, field='history_memory')}m",
         },
+        # Even with the event log in HDFS: by this mount Docker knows what the volume is before a job has it.
         volumes=(args.volume.at(DATA_FOLDER),),
         ports=unmeshed_ports(args.publish_mode, target=_HISTORY_PAGES, published=args.history_port),
         update=UpdatePolicy(order="stop-first"),

@@ -12,7 +12,7 @@ from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.spark import driver_heap
 from components.services.job_files import job_config, job_secret
-from components.services.spark import DATA_FOLDER, EVENTS_FOLDER, SECRET_FILE
+from components.services.spark import DATA_FOLDER, SECRET_FILE
 from components.storage.volume import StoredVolume
 from components.swarm import resources as swarm
 from components.swarm.cluster import JobRunner, Swarm
@@ -27,7 +27,7 @@ class SparkJobArgs:
 
     `memory` is the driver's limit in bytes, `executor_memory` an executor's heap in MiB; `total_cores` None takes all
     that are free. `timeout` is in seconds. `run` runs the job again when it changes. `configuration` is Spark's own.
-    `secret` is the word that the master asks for.
+    `secret` is the word that the master asks for, `events_folder` is where the event log goes.
     """
 
     application: str
@@ -45,6 +45,7 @@ class SparkJobArgs:
     configuration: Mapping[str, str] = field(default_factory=dict[str, str])
     master_url: pulumi.Input[str]
     secret: pulumi.Input[str]
+    events_folder: pulumi.Input[str]
     network_id: pulumi.Input[str]
     volume: StoredVolume
     runner: JobRunner
@@ -75,7 +76,7 @@ class SparkJob(Component):
             env={
                 "SPARK_MASTER": _ON_THE_DRIVER if args.where == "driver" else args.master_url,
                 "SPARK_DRIVER_MEMORY": f"{driver_heap(args.memory, field=f'{name}: memory')}m",
-                "SPARK_EVENTS": EVENTS_FOLDER,
+                "SPARK_EVENTS": args.events_folder,
                 "SPARK_SECRET_FILE": SECRET_FILE,
             },
             secrets=[

@@ -1,4 +1,7 @@
-"""All products, in the order in which they are deployed."""
+"""All products, and what they come to together."""
+
+from collections import Counter
+from collections.abc import Mapping
 
 from stacks.products.hadoop.plan import HadoopProduct
 from stacks.products.monitoring.plan import MonitoringProduct
@@ -26,3 +29,16 @@ PRODUCTS: tuple[Product, ...] = (
 def wanted_products(settings: Settings) -> tuple[Product, ...]:
     """The products of the stack."""
     return tuple(product for product in PRODUCTS if product.wanted(settings))
+
+
+def in_order_of_deployment(settings: Settings) -> tuple[Product, ...]:
+    """The products of the stack, each after those whose work it uses."""
+    return tuple(sorted(wanted_products(settings), key=lambda product: product.uses_others(settings)))
+
+
+def overlay_tasks(settings: Settings) -> Mapping[str, int]:
+    """The overlays of the stack's products, and how many tasks each has at most: two products may share one."""
+    tasks = Counter[str]()
+    for product in wanted_products(settings):
+        tasks.update(product.overlays(settings))
+    return tasks

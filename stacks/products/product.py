@@ -21,6 +21,11 @@ class Product:
         """Whether the stack has it."""
         return getattr(settings.services, self.name) is not None
 
+    def uses_others(self, settings: Settings) -> bool:
+        """Whether it uses what another product gives, and is deployed after those that do not."""
+        del settings
+        return False
+
     def images(self, settings: Settings) -> tuple[str, ...]:
         """The images that its services run."""
         raise NotImplementedError
@@ -30,7 +35,7 @@ class Product:
         raise NotImplementedError
 
     def overlays(self, settings: Settings) -> Mapping[str, int]:
-        """Its overlay networks, and how many tasks each has at most."""
+        """The overlay networks that it is on, and how many tasks it has at most on each."""
         raise NotImplementedError
 
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:

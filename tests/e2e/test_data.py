@@ -1,6 +1,7 @@
-"""Spark and Hadoop on one swarm: their jobs run to their end, HDFS is whole, and both go without a trace. What each can
-do beyond that is in its own module."""
+"""Hadoop, and Spark on its HDFS, on one swarm: their jobs run to their end, HDFS is whole, and both go without a trace.
+What each can do beyond that is in its own module."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from tests.e2e.together import HOST, complete, replicas, some_of_all
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
+NAMENODE = "$(docker ps -q -f label=com.docker.swarm.service.name=hadoop-namenode)"
 PAGES = {"spark": 18082, "spark history": 18083, "namenode": 18084, "resource manager": 18085, "job history": 18086}
 
 
@@ -20,6 +22,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
     with standing(tmp_path_factory.mktemp("data"), some_of_all("spark", "hadoop", workers=3)) as made:
         yield made
+
+
+def hdfs(platform: Platform, words: str) -> str:
+    """What a command of HDFS says, run beside the NameNode."""
+    return platform.on("worker-1", f"docker exec {NAMENODE} sh -c 'hdfs {words} 2>/dev/null'")
 
 
 def test_both_come_up_by_one_command(platform: Platform) -> None:
@@ -32,14 +39,34 @@ def test_their_jobs_are_outputs_of_the_stack(platform: Platform) -> None:
     known = platform.outputs()
     assert re.fullmatch(r"Pi is roughly 3\.1\d+", known["spark_jobs"]["pi"]["result"][-1])
     assert known["spark_jobs"]["word-count"]["result"] == ["13000 words, 8 different, in /data/output"]
+    counted = known["spark_jobs"]["hdfs-word-count"]["result"]
+    assert counted == ["6000 words, 4 different, in hdfs://namenode:8020/output/spark"]
     assert any("Estimated value of Pi is 3." in line for line in known["hadoop_jobs"]["pi"]["result"])
 
 
 def test_hdfs_is_healthy(platform: Platform) -> None:
-    container = "$(docker ps -q -f label=com.docker.swarm.service.name=hadoop-namenode)"
-    report = platform.on("worker-1", f"docker exec {container} sh -c 'hdfs fsck / 2>/dev/null'")
+    report = hdfs(platform, "fsck /")
     assert "is HEALTHY" in report
     assert re.search(r"Under-replicated blocks:\s+0 ", report), report
+
+
+def test_what_the_workers_of_spark_wrote_is_in_hdfs_with_all_its_copies(platform: Platform) -> None:
+    counts = hdfs(platform, 'dfs -cat "/output/spark/part-*"').splitlines()
+    assert sorted(counts) == ["('be', 2000)", "('not', 1000)", "('or', 1000)", "('to', 2000)"]
+    files = [line.split() for line in hdfs(platform, "dfs -ls -R /output/spark /spark/history").splitlines()]
+    assert {(copies, owner) for kind, copies, owner, *_ in files if kind.startswith("-")} == {("3", "spark")}
+
+
+@pytest.mark.usefixtures("platform")
+def test_the_history_server_shows_what_is_finished_from_hdfs() -> None:
+    def finished() -> list[tuple[str, str]]:
+        status, text, _ = fetch(f"{HOST}:{PAGES['spark history']}/api/v1/applications")
+        known = [(one["name"], one["attempts"][0]) for one in json.loads(text)] if status == 200 else []
+        return sorted((name, last["logSourceFullPath"]) for name, last in known if last["completed"])
+
+    events = "hdfs://namenode:8020/spark/history"
+    names = ("HdfsWordCount", "PythonPi", "WordCount")
+    wait_for("all three applications", lambda: finished() == [(name, events) for name in names], 60)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -30,6 +30,22 @@ def graph(spark: dict[str, Any] | None = None, **options: str) -> Graph:
     return recorded(json.dumps(spark or {"jobs": JOBS}), **options)
 
 
+@cache
+def on_hdfs(mode: str = "applied", publish: str = "host", datanodes: int = 3) -> Graph:
+    services = {"spark": {"hdfs": True, "jobs": JOBS}, "hadoop": {"datanodes": datanodes}}
+    settings = {
+        "services": {"web": None, "wordpress": None, **services},
+        "workers": {"count": 4, "memory": "4g"},
+        "network": {"publish_mode": publish},
+    }
+    return record(settings, mode)
+
+
+def overlays(found: Graph) -> set[str]:
+    networks = found.of_type("docker:index/network:Network")
+    return {network.inputs["name"] for network in networks if network.inputs["driver"] == "overlay"}
+
+
 def container(found: Graph, name: str) -> dict[str, Any]:
     return found.named(f"spark-{name}-service").inputs["taskSpec"]["containerSpec"]
 
@@ -180,3 +196,59 @@ def test_what_a_job_came_to_is_an_output_of_the_stack() -> None:
     (outputs,) = [outputs for urn, outputs in found.outputs.items() if "::pulumi:pulumi:Stack::" in urn]
     assert set(outputs["spark_jobs"]) == set(JOBS)
     assert set(outputs["spark_jobs"]["pi"]) == {"exit_code", "result", "log"}
+
+
+@pytest.mark.parametrize("publish", ["host", "ingress"])
+def test_on_hdfs_all_of_spark_is_on_its_network_and_on_no_other(publish: str) -> None:
+    """As in the chapter; a second address is one that Spark may tell others."""
+    found = on_hdfs(publish=publish)
+    assert overlays(found) == {"hadoop"}
+    for name in ("master", "worker", "history"):
+        networks = found.named(f"spark-{name}-service").inputs["taskSpec"]["networksAdvanceds"]
+        assert [one["id"] for one in networks] == ["hadoop-overlay-network-id"]
+    assert [job(found, name).inputs["networks"] for name in JOBS] == [["hadoop-overlay-network-id"]] * len(JOBS)
+
+
+def test_on_hdfs_the_proxy_finds_spark_where_it_finds_hadoop() -> None:
+    (edge,) = [r for r in on_hdfs().of_type(SERVICE) if r.inputs["name"] == "edge"]
+    assert len(edge.inputs["taskSpec"]["networksAdvanceds"]) == 1
+    published = sorted(port["publishedPort"] for port in edge.inputs["endpointSpec"]["ports"])
+    assert published == [8082, 8083, 8084, 8085, 8086]
+
+
+@pytest.mark.parametrize("mode", ["applied", "preview"])
+def test_on_hdfs_who_uses_the_event_log_there_waits_for_it_and_who_does_not_does_not(mode: str) -> None:
+    """M125-M127: what is written before HDFS is there is lost."""
+    found = on_hdfs(mode)
+    hdfs = {found.named(f"hdfs-{name}-service").urn for name in ("namenode", *(f"datanode-{n}" for n in (1, 2, 3)))}
+    for name in ("spark-history-service", *(f"{name}-driver" for name in JOBS)):
+        assert hdfs <= found.reachable(found.named(name).urn)
+    for name in ("spark-master-service", "spark-worker-service"):
+        assert not hdfs & found.reachable(found.named(name).urn)
+
+
+def test_on_hdfs_the_event_log_is_in_the_folder_of_the_chapter_and_jobs_keep_the_volume() -> None:
+    found = on_hdfs()
+    told = [container(found, "history")["env"], *(job(found, name).inputs["env"] for name in JOBS)]
+    assert {env["SPARK_EVENTS"] for env in told} == {"hdfs://namenode:8020/spark/history"}
+    assert job(found, "pi").inputs["mounts"] == [{"type": "volume", "source": "spark", "target": "/data"}]
+    assert found.named("spark-history-service").urn in found.reachable(job(found, "pi").urn)
+    alone = graph()
+    kept = [container(alone, "history")["env"], *(job(alone, name).inputs["env"] for name in JOBS)]
+    assert {env["SPARK_EVENTS"] for env in kept} == {"/data/spark-events"}
+
+
+def test_on_hdfs_more_datanodes_and_copies_touch_nothing_of_spark() -> None:
+    """A job asks HDFS for the number of copies, so that it does not run again when that changes."""
+    few, many = on_hdfs(datanodes=2), on_hdfs(datanodes=4)
+    touched = {r.name for r in many.resources if r.urn in few.by_urn and r.inputs != few.by_urn[r.urn].inputs}
+    assert "hdfs-namenode-service" in touched
+    assert [name for name in touched if "spark" in name or "driver" in name] == []
+
+
+def test_beside_hadoop_spark_keeps_a_network_of_its_own_unless_it_is_asked_onto_hdfs() -> None:
+    services = {"web": None, "wordpress": None, "spark": {}, "hadoop": {}}
+    found = record({"services": services, "workers": {"count": 3, "memory": "4g"}}, "applied")
+    assert overlays(found) == {"spark", "hadoop"}
+    history = found.named("spark-history-service")
+    assert found.named("hdfs-namenode-service").urn not in found.reachable(history.urn)

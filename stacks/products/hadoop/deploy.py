@@ -4,7 +4,7 @@ from components.plan.durations import parse_duration
 from components.plan.hadoop import datanode_nodes
 from components.plan.sizes import MIB, parse_size
 from components.plan.spark import driver_heap
-from components.services.hadoop import OVERLAY, HadoopImage
+from components.services.hadoop import OVERLAY, FileSystem, HadoopImage
 from components.services.hadoop_job import HadoopJob, HadoopJobArgs, SparkOnYarn
 from components.services.hdfs import NAMENODE, Hdfs, HdfsArgs, datanode_name
 from components.services.overlay import Overlay, OverlayArgs
@@ -30,6 +30,7 @@ def deploy_hadoop(platform: Platform) -> Deployed:
         routes=(*hdfs.routes, *yarn.routes),
         networks={overlay.key: overlay.network_id},
         outputs={"hadoop_jobs": {name: outcome(job) for name, job in jobs.items()}},
+        file_system=FileSystem(overlay=overlay, url=hdfs.url),
     )
 
 

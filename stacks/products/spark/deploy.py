@@ -2,7 +2,8 @@
 
 from components.plan.durations import parse_duration
 from components.plan.sizes import MIB, parse_size
-from components.services.spark import Spark, SparkArgs
+from components.services.hadoop import FileSystem
+from components.services.spark import Spark, SparkArgs, events_folder
 from components.services.spark_job import SparkJob, SparkJobArgs
 from stacks.products.jobs import outcome
 from stacks.products.platform import Deployed, Platform
@@ -34,10 +35,15 @@ def _spark(platform: Platform) -> SparkArgs:
         master_constraints=tuple(spark.master_constraints),
         worker_constraints=tuple(spark.worker_constraints),
         volume=platform.volumes[SPARK_VOLUME],
+        file_system=_file_system(platform),
         publish_mode=platform.publish_mode,
         cluster=platform.swarm,
         images=platform.images,
     )
+
+
+def _file_system(platform: Platform) -> FileSystem | None:
+    return platform.file_system if spark_settings(platform.settings).hdfs else None
 
 
 def _job(platform: Platform, name: str, made: Spark) -> SparkJobArgs:
@@ -59,6 +65,7 @@ def _job(platform: Platform, name: str, made: Spark) -> SparkJobArgs:
         run=job.run,
         master_url=made.master_url,
         secret=made.secret,
+        events_folder=events_folder(_file_system(platform)),
         network_id=made.overlay.network_id,
         volume=platform.volumes[SPARK_VOLUME],
         runner=platform.cluster.jobs,

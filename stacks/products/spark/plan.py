@@ -8,6 +8,7 @@ from components.plan.errors import PlanError
 from components.plan.placement import Demand, PlanNode, candidates, check_placement
 from components.plan.sizes import format_size, parse_size
 from components.plan.spark import WorkerMemory, check_executor, daemon_heap, driver_heap, worker_memory
+from components.services.hadoop import OVERLAY
 from stacks.products.jobs import check_job_name, check_main_class
 from stacks.products.product import Product, adopted_volume
 from stacks.products.spark.settings import SparkJobSettings, SparkSettings
@@ -23,6 +24,9 @@ class SparkProduct(Product):
 
     name = "spark"
 
+    def uses_others(self, settings: Settings) -> bool:
+        return spark_settings(settings).hdfs
+
     def images(self, settings: Settings) -> tuple[str, ...]:
         del settings
         return ("spark",)
@@ -33,7 +37,7 @@ class SparkProduct(Product):
 
     def overlays(self, settings: Settings) -> Mapping[str, int]:
         spark = spark_settings(settings)
-        return {"spark": spark.workers + len(spark.jobs) + 2}
+        return {OVERLAY if spark.hdfs else "spark": spark.workers + len(spark.jobs) + 2}
 
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
         check_spark(settings, spark_settings(settings), nodes)
@@ -94,6 +98,13 @@ def spark_volume(settings: Settings) -> VolumeSettings:
 def check_spark(settings: Settings, spark: SparkSettings, nodes: Sequence[PlanNode]) -> None:
     """PlanError for what could not run."""
     limits = spark_limits(spark)
+    if spark.hdfs and settings.services.hadoop is None:
+        raise PlanError(
+            field=f"{_FIELD}.hdfs",
+            value=spark.hdfs,
+            problem="the stack has no HDFS",
+            fix="add services.hadoop, or use false",
+        )
     volume = spark_volume(settings)
     master = Demand(service="spark-master", replicas=1, constraints=tuple(spark.master_constraints))
     check_placement(master, nodes)

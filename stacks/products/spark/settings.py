@@ -11,7 +11,7 @@ AWAY_FROM_MANAGERS = ["node.role != manager"]
 
 
 class SparkHistorySettings(Section):
-    """The history server, which shows finished applications from their event log on the volume `spark`."""
+    """The history server, which shows finished applications from their event log on the volume `spark`, or in HDFS."""
 
     port: Port = Field(default=8083, description="Published port of its pages.")
     memory: Size = Field(default="512m", description="Limit of its container.")
@@ -65,6 +65,11 @@ class SparkSettings(Section):
     data_node: NodeName | None = Field(
         default=None,
         description="Node of the volume `spark`, which jobs see as `/data`: worker-1, or what `volumes.spark` says.",
+    )
+    hdfs: bool = Field(
+        default=False,
+        description="Whether jobs read and write `hdfs://namenode:8020/...` of `services.hadoop`, and the event log is "
+        "there, in `/spark/history` (M125-M127).",
     )
     history: SparkHistorySettings = Field(default_factory=SparkHistorySettings)
     jobs: dict[str, SparkJobSettings] = Field(default_factory=dict, description="Jobs by name.")

@@ -36,6 +36,12 @@ def spark_image() -> str:
 
 
 @pytest.fixture(scope="session")
+def hadoop_image() -> str:
+    """The image of HDFS and YARN; built first where it is missing."""
+    return built_image("hadoop")
+
+
+@pytest.fixture(scope="session")
 def mvc_images() -> tuple[str, str]:
     """The images of both releases of the MVC application; built first where they are missing."""
     return built_image("mvc"), built_image("mvc-1.1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from images import build
-from tests.unit.images.containers import Started, Yard, built_image, eventually
+from tests.unit.images.containers import Started, Yard, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -19,15 +19,10 @@ HEALTH = "/jmx?qry=Hadoop:service=NameNode,name="
 Start = Callable[..., Started]
 
 
-@pytest.fixture(scope="module")
-def image() -> str:
-    return built_image("hadoop")
-
-
 @pytest.fixture
-def start(yard: Yard, image: str) -> Start:
+def start(yard: Yard, hadoop_image: str) -> Start:
     def start(*words: str, environment: dict[str, str] = DAEMON, **options: object) -> Started:
-        return yard.start(image, command=list(words), environment=environment, **options)  # type: ignore[arg-type]
+        return yard.start(hadoop_image, command=list(words), environment=environment, **options)  # type: ignore[arg-type]
 
     return start
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,9 @@ SECRET = {"/run/secrets/spark-secret": ("of-spark", 0o444)}
 SHARED = {"SPARK_SECRET_FILE": "/run/secrets/spark-secret"}
 TEXT = "to be or not to be\n"
 
+HDFS = {"HADOOP_HEAP": "160", "HADOOP_REPLICATION": "2", "HADOOP_PERMISSIONS": "true"}
+EVENTS = "hdfs://namenode:8020/spark/history"
+
 Start = Callable[..., Started]
 
 
@@ -27,6 +31,28 @@ def start(yard: Yard, spark_image: str) -> Start:
         return yard.start(spark_image, command=["spark-start", *words], environment=environment, **options)  # type: ignore[arg-type]
 
     return start
+
+
+@pytest.fixture
+def namenode(yard: Yard, hadoop_image: str) -> Started:
+    """An HDFS that makes two copies and asks who one is, with one DataNode; in safe mode."""
+    words = ["hadoop-start", "namenode"]
+    namenode = yard.start(hadoop_image, command=words, environment=HDFS, alias="namenode")
+    own = {"HADOOP_NAME": "datanode", "HADOOP_PORT": "20001"}
+    yard.start(hadoop_image, command=["hadoop-start", "datanode"], environment={**HDFS, **own}, alias="datanode")
+    eventually(lambda: namenode.run("hadoop-health", "namenode")[0] == 0, "the NameNode is content", SECONDS)
+    in_hdfs(namenode, "dfsadmin", "-safemode", "enter")
+    return namenode
+
+
+def in_hdfs(namenode: Started, *words: str) -> str:
+    code, text = namenode.run("hdfs", *words)
+    assert code == 0, text
+    return text
+
+
+def processes(started: Started) -> set[str]:
+    return set(started.run("sh", "-c", "cat /proc/[0-9]*/comm")[1].split())
 
 
 def healthy(started: Started, part: str) -> None:
@@ -41,8 +67,7 @@ def pages(started: Started, path: str) -> dict[str, object]:
 
 def test_a_worker_that_was_there_first_is_healthy_only_when_the_master_took_it_in(start: Start, yard: Yard) -> None:
     worker = start("worker", environment=WORKER, host={"Memory": 2**30})
-    processes = ("sh", "-c", "cat /proc/[0-9]*/comm")
-    eventually(lambda: {"curl", "sleep"} & set(worker.run(*processes)[1].split()), "it asks for the master")
+    eventually(lambda: {"curl", "sleep"} & processes(worker), "it asks for the master")
     assert worker.run("spark-health", "worker")[0] != 0
     master = start("master", environment=DAEMON, alias="spark-master")
     healthy(master, "master")
@@ -97,6 +122,54 @@ def test_words_are_counted_on_a_worker_and_written_where_the_driver_is(start: St
         for container in yard.client.containers(all=True, filters={"volume": volume}):
             yard.client.remove_container(container["Id"], force=True)
         yard.client.remove_volume(volume)
+
+
+def test_in_hdfs_words_are_counted_and_the_event_log_is_kept_as_soon_as_files_can_be_written(
+    start: Start, yard: Yard, namenode: Started
+) -> None:
+    """M125-M127: workers read and write, and nobody has to make the folder of the event log by hand."""
+    in_hdfs_too = {**DAEMON, "SPARK_EVENTS": EVENTS}
+    history = start("history", environment=in_hdfs_too)
+    eventually(lambda: {"curl", "sleep"} & processes(history), "it asks for HDFS")
+    master = start("master", environment=DAEMON, alias="spark-master")
+    worker = start("worker", environment=WORKER, host={"Memory": 2**30})
+    healthy(worker, "worker")
+    assert ("java" in processes(history), history.logs()) == (False, ""), "it waits, and there is nothing to say"
+    in_hdfs(namenode, "dfsadmin", "-safemode", "leave")
+    healthy(history, "history")
+    in_hdfs(namenode, "dfs", "-mkdir", "/words")
+    in_hdfs(namenode, "dfs", "-chown", "spark", "/words")
+
+    words = ("submit", "--executor-memory", "604m", "/opt/spark/examples/hdfs_word_count.py", "--sample")
+    files = [f"hdfs://namenode:8020/words/{name}" for name in ("in", "out")]
+    # The second finds what the first one read and wrote.
+    for where in (MASTER, {"SPARK_MASTER": "local[*]"}):
+        environment = {**where, **DRIVER, "SPARK_EVENTS": EVENTS}
+        driver = start(*words, *files, environment=environment, host={"Memory": 2**30})
+        code = yard.client.wait(driver.identity, timeout=SECONDS)["StatusCode"]
+        assert code == 0, driver.logs()
+        results = yard.client.logs(driver.identity, stderr=False).decode()
+        assert results == "6000 words, 4 different, in hdfs://namenode:8020/words/out\n"
+    counts = in_hdfs(namenode, "dfs", "-cat", "/words/out/part-*").splitlines()
+    assert sorted(counts) == ["('be', 2000)", "('not', 1000)", "('or', 1000)", "('to', 2000)"]
+
+    listed = [line.split() for line in in_hdfs(namenode, "dfs", "-ls", "-R", "/words", "/spark").splitlines()]
+    written = [line for line in listed if not line[0].startswith("d")]
+    assert {(copies, owner) for _, copies, owner, *_ in written} == {("2", "spark")}
+    assert {path.split("/")[1] for *_, path in written} == {"words", "spark"}
+    folders = {line[-1]: (line[0], line[2]) for line in listed}
+    assert folders["/spark/history"] == ("drwxrwxrwt", "hadoop"), "everybody keeps a log, and removes his own alone"
+
+    def seen() -> list[tuple[str, str]]:
+        applications: list[dict[str, Any]] = pages(history, "18080/api/v1/applications")  # type: ignore[assignment]
+        return [
+            (one["name"], one["attempts"][0]["logSourceFullPath"])
+            for one in applications
+            if one["attempts"][0]["completed"]
+        ]
+
+    eventually(lambda: seen() == [("HdfsWordCount", EVENTS)] * 2, "the history server shows both from HDFS", SECONDS)
+    assert pages(master, "8080/json/")["completedapps"][0]["state"] == "FINISHED"  # type: ignore[index]
 
 
 def test_a_worker_without_the_word_is_sent_away(start: Start) -> None:

@@ -7,12 +7,18 @@ import pytest
 from stacks.errors import SettingsError
 from stacks.load import parse_settings
 from stacks.plan import built_images, make_plan, published_ports
+from stacks.products.catalogue import overlay_tasks
 
 PI = {"application": "/opt/spark/examples/pi.py"}
 
 
 def stack(spark: dict[str, Any], **sections: Any) -> dict[str, Any]:
     return {"services": {"web": None, "wordpress": None, "spark": spark}, **sections}
+
+
+def on_hdfs(spark: dict[str, Any]) -> dict[str, Any]:
+    services = {"web": None, "wordpress": None, "spark": {"hdfs": True, **spark}, "hadoop": {"datanodes": 2}}
+    return {"services": services, "workers": {"count": 2, "memory": "4g"}}
 
 
 def job(**changes: Any) -> dict[str, Any]:
@@ -74,6 +80,14 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         stack({"history": {"port": 8404}}),
         "load_balancer.statistics_port is 8404: services.spark.history.port has this port on 127.0.0.1 already; use another port for one of the two",
+    ),
+    (
+        stack({"hdfs": True}),
+        "services.spark.hdfs is True: the stack has no HDFS; add services.hadoop, or use false",
+    ),
+    (
+        on_hdfs({"workers": 230}),
+        "overlay of service hadoop is '10.128.0.0/24': 253 usable addresses, but 248 tasks, 1 virtual addresses and 5 nodes need 254; use a network of /23 or fewer tasks",
     ),
     (
         stack({"workers": 300}),
@@ -152,6 +166,13 @@ def test_a_stack_with_spark_builds_its_image_and_the_proxy_alone_and_publishes_t
     assert built_images(settings) == ("haproxy", "spark")
     assert published_ports(settings) == {"spark": 8082, "spark.history": 8083}
     assert make_plan("spark", settings).warnings == ()
+
+
+def test_the_tasks_of_spark_are_counted_on_the_overlay_that_they_are_on() -> None:
+    """Hadoop alone: four parts, two DataNodes with an errand each, two NodeManagers."""
+    spark: dict[str, Any] = {"workers": 5, "jobs": {"pi": PI}}
+    assert overlay_tasks(parse_settings(on_hdfs({**spark, "hdfs": False}))) == {"spark": 8, "hadoop": 10}
+    assert overlay_tasks(parse_settings(on_hdfs(spark))) == {"hadoop": 18}
 
 
 def test_the_volume_is_that_of_the_chapter_unless_the_stack_declares_another() -> None:
