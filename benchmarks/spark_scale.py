@@ -14,7 +14,7 @@ from typing import Any
 import docker
 
 from images.recipe import recipes
-from tests.e2e.platform import Platform, leftovers
+from tests.e2e.platform import Platform, standing
 
 PROJECT = Path(__file__).resolve().parent.parent
 WORKERS = (3, 30)
@@ -44,14 +44,8 @@ def main() -> None:
     for name in ("base", "jre", "spark"):
         size = docker.from_env().images.get(recipes()[name].reference).attrs["Size"]
         say(f"image {name}", f"{size / 1e6:.0f} MB with what it stands on")
-    if leftovers():
-        raise SystemExit(f"an earlier run left {', '.join(leftovers())}; remove it first")
-    with tempfile.TemporaryDirectory() as folder:
-        stack = Platform(Path(folder), SETTINGS)
-        try:
-            measure(stack)
-        finally:
-            stack.make("down", check=False)
+    with tempfile.TemporaryDirectory() as folder, standing(Path(folder), SETTINGS) as stack:
+        measure(stack)
 
 
 def measure(stack: Platform) -> None:
