@@ -168,16 +168,11 @@ def _the_only_one() -> Generator[None]:
 
 def remove_leftovers() -> None:
     """Remove what a killed run left on the user's Docker."""
-    client = docker.from_env()
-    for container in client.containers.list(all=True):
-        if str(container.name).startswith(PREFIX):
-            container.remove(v=True, force=True)
-    for network in client.networks.list():
-        if str(network.name).startswith(PREFIX):
-            network.remove()
-    for volume in client.volumes.list():
-        if str(volume.name).startswith(PREFIX):
-            volume.remove()
+    containers, networks, volumes = _left()
+    for container in containers:
+        container.remove(v=True, force=True)
+    for one in (*networks, *volumes):
+        one.remove()
     assert leftovers() == []
 
 
@@ -213,11 +208,17 @@ def texts_in(value: Any) -> Iterator[str]:
 
 def leftovers() -> list[str]:
     """Containers, networks and volumes on the user's Docker that bear the stack's name."""
+    return [str(one.name) for kind in _left() for one in kind]
+
+
+def _left() -> tuple[list[Any], list[Any], list[Any]]:
+    """What bears the stack's name: containers, networks, volumes."""
     client = docker.from_env()
-    containers = [container.name for container in client.containers.list(all=True)]
-    networks = [network.name for network in client.networks.list()]
-    volumes = [volume.name for volume in client.volumes.list()]
-    return [str(name) for name in (*containers, *networks, *volumes) if str(name).startswith(PREFIX)]
+    containers, networks, volumes = (
+        [one for one in kind if str(one.name).startswith(PREFIX)]
+        for kind in (client.containers.list(all=True), client.networks.list(), client.volumes.list())
+    )
+    return containers, networks, volumes
 
 
 def fetch(url: str) -> tuple[int, str, dict[str, str]]:

@@ -9,11 +9,10 @@ import pytest
 
 from tests.browser.look import look
 from tests.e2e.platform import Platform, fetch, leftovers, standing, wait_for
-from tests.e2e.together import HOST, complete, replicas, some_of_all
+from tests.e2e.together import HOST, complete, hdfs, replicas, some_of_all
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-NAMENODE = "$(docker ps -q -f label=com.docker.swarm.service.name=hadoop-namenode)"
 PAGES = {"spark": 18082, "spark history": 18083, "namenode": 18084, "resource manager": 18085, "job history": 18086}
 
 
@@ -22,11 +21,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stack, up; taken down at the end whatever happened."""
     with standing(tmp_path_factory.mktemp("data"), some_of_all("spark", "hadoop", workers=3)) as made:
         yield made
-
-
-def hdfs(platform: Platform, words: str) -> str:
-    """What a command of HDFS says, run beside the NameNode."""
-    return platform.on("worker-1", f"docker exec {NAMENODE} sh -c 'hdfs {words} 2>/dev/null'")
 
 
 def test_both_come_up_by_one_command(platform: Platform) -> None:
@@ -45,15 +39,17 @@ def test_their_jobs_are_outputs_of_the_stack(platform: Platform) -> None:
 
 
 def test_hdfs_is_healthy(platform: Platform) -> None:
-    report = hdfs(platform, "fsck /")
+    report = hdfs(platform, "hdfs fsck / 2>/dev/null")
     assert "is HEALTHY" in report
     assert re.search(r"Under-replicated blocks:\s+0 ", report), report
 
 
 def test_what_the_workers_of_spark_wrote_is_in_hdfs_with_all_its_copies(platform: Platform) -> None:
-    counts = hdfs(platform, 'dfs -cat "/output/spark/part-*"').splitlines()
+    counts = hdfs(platform, 'hdfs dfs -cat "/output/spark/part-*" 2>/dev/null').splitlines()
     assert sorted(counts) == ["('be', 2000)", "('not', 1000)", "('or', 1000)", "('to', 2000)"]
-    files = [line.split() for line in hdfs(platform, "dfs -ls -R /output/spark /spark/history").splitlines()]
+    files = [
+        line.split() for line in hdfs(platform, "hdfs dfs -ls -R /output/spark /spark/history 2>/dev/null").splitlines()
+    ]
     assert {(copies, owner) for kind, copies, owner, *_ in files if kind.startswith("-")} == {("3", "spark")}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing, wait_for
+from tests.e2e.together import hdfs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(1200)]
 
@@ -56,12 +57,6 @@ def datanodes() -> dict[str, str]:
 
 def in_service() -> list[str]:
     return sorted(name for name, state in datanodes().items() if state == "In Service")
-
-
-def hdfs(platform: Platform, command: str) -> str:
-    """A command in the NameNode's container."""
-    container = "$(docker ps -q -f label=com.docker.swarm.service.name=hadoop-namenode)"
-    return platform.on("worker-1", f"docker exec {container} sh -c '{command}'")
 
 
 def healthy(platform: Platform) -> str:

@@ -57,3 +57,9 @@ def replicas(platform: Platform) -> dict[str, str]:
 def complete(replicas: dict[str, str]) -> bool:
     """Whether all runs that is wanted, and each job is done: `3/3`, `0/1 (1/1 completed)`."""
     return all("1/1 completed" in one or re.fullmatch(r"([1-9]\d*)/\1", one) is not None for one in replicas.values())
+
+
+def hdfs(platform: Platform, command: str) -> str:
+    """A command in the NameNode's container."""
+    container = "$(docker ps -q -f label=com.docker.swarm.service.name=hadoop-namenode)"
+    return platform.on("worker-1", f"docker exec {container} sh -c '{command}'")
