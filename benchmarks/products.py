@@ -16,7 +16,8 @@ import docker
 from images.recipe import BASE, recipes
 from stacks.load import parse_settings
 from stacks.plan import built_images
-from tests.e2e.platform import PROJECT, Platform, settings_of, standing, wait_for
+from tests.e2e.platform import PROJECT, Platform, settings_of, standing
+from tests.waiting import wait_for
 
 STACKS = ("dev", "spark", "hadoop", "registry", "monitoring", "ui", "mvc", "all")
 # Proportional set sizes: what several processes share is counted once.

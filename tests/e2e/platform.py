@@ -8,10 +8,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -235,14 +234,6 @@ def fetch(url: str) -> tuple[int, str, dict[str, str]]:
 def _lowered(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Names of headers mean the same in any case, and proxies change it."""
     return {name.lower(): value for name, value in headers}
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
-    """Poll until the condition holds; the deadline is an error that says what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.5)
 
 
 def answering(url: str, header: str, attempts: int) -> set[str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.look import look
-from tests.e2e.platform import Platform, leftovers, settings_of, standing, wait_for
+from tests.e2e.platform import Platform, leftovers, settings_of, standing
 from tests.e2e.together import PROMETHEUS, complete, replicas, some_of_all
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(1500)]
 

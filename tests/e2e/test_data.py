@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.look import look
-from tests.e2e.platform import Platform, fetch, leftovers, standing, wait_for
+from tests.e2e.platform import Platform, fetch, leftovers, standing
 from tests.e2e.together import HOST, complete, hdfs, replicas, some_of_all
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

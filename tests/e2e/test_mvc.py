@@ -25,9 +25,9 @@ from tests.e2e.platform import (
     secrets_in,
     settings_of,
     standing,
-    wait_for,
 )
 from tests.e2e.visitors import visitors
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 

@@ -12,7 +12,8 @@ import docker
 import pytest
 
 from tests.browser.look import look
-from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, secrets_in, standing, wait_for
+from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, secrets_in, standing
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

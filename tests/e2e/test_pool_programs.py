@@ -5,8 +5,7 @@ another, as a machine's life does."""
 
 import base64
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from components.clouds.aws.pool import MachineProgram, manager_files, worker_files
 from tests.e2e.machine_containers import Machines
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -101,20 +101,13 @@ class Pool:
     def start(self) -> None:
         """The swarm begins; nobody has joined."""
         for machine in (MANAGER, WORKER):
-            until(lambda machine=machine: "Server Version" in self.machines.docker(machine, "info"), "its engine")
+            wait_for("its engine", lambda machine=machine: "Server Version" in self.machines.docker(machine, "info"))
             self.machines.shell(machine, TINY)
         self.address = self.machines.address(WORKER)
         manager = self.machines.address(MANAGER)
         self.docker("swarm", "init", "--advertise-addr", manager, "--data-path-port", "7790")
         self.token = self.docker("swarm", "join-token", "--quiet", "worker").strip()
         self.invitation = {f"/{PREFIX}/worker-join": json.dumps({"managers": [f"{manager}:2377"], "token": self.token})}
-
-
-def until(met: Callable[[], bool], what: str, seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
-        time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +121,10 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 def test_a_machine_joins_by_itself_as_soon_as_its_parameter_is_there(pool: Pool) -> None:
     pool.install(WORKER, worker_files(REGION, PREFIX))
-    until(lambda: "not yet" in pool.journal(WORKER, "flotilla-join"), "the first attempt")
+    wait_for("the first attempt", lambda: "not yet" in pool.journal(WORKER, "flotilla-join"))
     pool.write(WORKER, STATE, json.dumps(pool.invitation))
-    until(lambda: f"{WORKER} Ready" in pool.nodes(), "the worker")
-    until(lambda: "is a worker of the swarm" in pool.journal(WORKER, "flotilla-join"), "the program to say so")
+    wait_for("the worker", lambda: f"{WORKER} Ready" in pool.nodes())
+    wait_for("the program to say so", lambda: "is a worker of the swarm" in pool.journal(WORKER, "flotilla-join"))
 
 
 def test_the_token_is_in_no_journal(pool: Pool) -> None:
@@ -142,7 +135,7 @@ def test_the_token_is_in_no_journal(pool: Pool) -> None:
 def test_the_leader_labels_the_new_node_and_lets_it_into_service(pool: Pool) -> None:
     pool.say("Pending:Wait")
     pool.install(MANAGER, manager_files(REGION, PREFIX))
-    until(lambda: f"{WORKER}: joining is complete" in pool.journal(MANAGER, "flotilla-pool"), "the labels")
+    wait_for("the labels", lambda: f"{WORKER}: joining is complete" in pool.journal(MANAGER, "flotilla-pool"))
     labels = json.loads(pool.docker("node", "inspect", "--format", "{{json .Spec.Labels}}", WORKER))
     assert labels == {
         "disk": "ssd",
@@ -158,9 +151,9 @@ def test_a_machine_that_is_to_go_ends_its_tasks_before_it_is_let_go(pool: Pool) 
         *("service", "create", "--detach", "--name", "sleeper", "--no-resolve-image", "--stop-grace-period", "20s"),
         *("--constraint", "node.labels.disk==ssd", "--init", "tiny:1", "/bin/sh", "-c", "trap '' TERM; sleep 1000"),
     )
-    until(lambda: "1/1" in pool.docker("service", "ls"), "the service")
+    wait_for("the service", lambda: "1/1" in pool.docker("service", "ls"))
     pool.say("Terminating:Wait")
-    until(lambda: f"{WORKER}: leaving is complete" in pool.journal(MANAGER, "flotilla-pool"), "the machine to go")
+    wait_for("the machine to go", lambda: f"{WORKER}: leaving is complete" in pool.journal(MANAGER, "flotilla-pool"))
     assert pool.machines.docker(WORKER, "ps", "--quiet").strip() == ""
     assert pool.docker("node", "inspect", "--format", "{{.Spec.Availability}}", WORKER).strip() == "drain"
 
@@ -168,6 +161,6 @@ def test_a_machine_that_is_to_go_ends_its_tasks_before_it_is_let_go(pool: Pool) 
 def test_the_node_of_a_machine_that_is_gone_is_forgotten(pool: Pool) -> None:
     pool.say("Terminating:Proceed")
     pool.machines.remove(WORKER)
-    until(lambda: f"{WORKER} Down" in pool.nodes(), "the swarm to notice")
+    wait_for("the swarm to notice", lambda: f"{WORKER} Down" in pool.nodes())
     pool.say(None, "terminated")
-    until(lambda: pool.nodes() == [f"{MANAGER} Ready"], "the node to be removed")
+    wait_for("the node to be removed", lambda: pool.nodes() == [f"{MANAGER} Ready"])

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.platform import STACK, Platform, leftovers, settings_of, standing, wait_for
+from tests.e2e.platform import STACK, Platform, leftovers, settings_of, standing
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
 

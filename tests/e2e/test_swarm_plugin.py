@@ -2,8 +2,7 @@
 
 The tests follow one another on one swarm, as its life does."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import pytest
 
 from tests.e2e.machine_containers import Machines
 from tests.unit.swarm_plugin.client import Engine, FailedError, Object
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -178,7 +178,7 @@ def test_a_removed_node_is_drained_first_and_then_gone(swarm: Swarm) -> None:
         *("manager-1", "service", "create", "--detach", "--name", "sleeper", "--replicas", "4", "--init"),
         *("--no-resolve-image", "--constraint", "node.role==worker", "tiny:1", "/bin/sleep", "1000"),
     )
-    _until(lambda: swarm.machines.docker("manager-1", "service", "ls").count("4/4") == 1)
+    wait_for("four tasks", lambda: swarm.machines.docker("manager-1", "service", "ls").count("4/4") == 1)
     swarm.engine.delete(swarm.nodes["worker-1"])
     assert "worker-1" not in swarm.machines.docker("manager-1", "node", "ls")
     assert "Swarm: inactive" in swarm.machines.docker("worker-1", "info")
@@ -189,7 +189,11 @@ def test_a_removed_node_is_drained_first_and_then_gone(swarm: Swarm) -> None:
 def test_a_dead_manager_goes_by_force_but_no_other_may_go_before(swarm: Swarm) -> None:
     swarm.machines.remove("manager-3")
     expected = "removing manager-2 leaves 1 reachable of 2 managers; majority is 2: bring manager-3 back first"
-    _until(lambda: swarm.listed("manager-3", "{{.ManagerStatus.Reachability}}") == "unreachable")
+
+    wait_for(
+        "the swarm to notice",
+        lambda: swarm.listed("manager-3", "{{.ManagerStatus.Reachability}}") == "unreachable",
+    )
     with pytest.raises(FailedError, match=expected):
         swarm.engine.delete(swarm.nodes["manager-2"])
     swarm.engine.delete(swarm.nodes["manager-3"])
@@ -223,7 +227,7 @@ def test_no_ssh_outlives_a_plugin_that_is_killed(swarm: Swarm) -> None:
     assert process is not None
     assert _ssh_processes(swarm)
     process.kill()
-    _until(lambda: not _ssh_processes(swarm), 10)
+    wait_for("ssh to end", lambda: not _ssh_processes(swarm), 10)
 
 
 def _ssh_processes(swarm: Swarm) -> list[Path]:
@@ -233,10 +237,3 @@ def _ssh_processes(swarm: Swarm) -> list[Path]:
         with suppress(OSError):  # it ended while we looked
             found += [path] if identity in path.read_bytes() else []
     return found
-
-
-def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not within the time"
-        time.sleep(0.3)

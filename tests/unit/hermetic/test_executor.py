@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 SUITE = ROOT / "tests/conformance/suite"
@@ -121,13 +121,6 @@ def errors_of(result: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.strip() for line in text.splitlines() if "error: " in line]
 
 
-def waits_for(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"no {what} within {DEADLINE:.0f} s"
-        time.sleep(0.02)
-
-
 CUSTOM = """
 import pulumi
 class R(pulumi.CustomResource):
@@ -186,7 +179,7 @@ def test_a_plugin_that_prints_no_port_is_told(stack: Stack) -> None:
 def test_a_plugin_that_dies_in_the_middle_is_told_and_the_operation_stays_in_the_state(stack: Stack) -> None:
     stack.write(THING + 'Thing("a", value="a")\n')
     running = stack.start("up", "--yes", "--skip-preview", PROBE_FAIL="slow:a")
-    waits_for(lambda: "Create" in stack.calls(), "create")
+    wait_for("create", lambda: "Create" in stack.calls())
     subprocess.run(["pkill", "-KILL", "-P", str(running.pid), "-f", "plugin.py"], check=True, timeout=DEADLINE)
     said, _ = running.communicate(timeout=DEADLINE)
     assert running.returncode == 255
@@ -278,9 +271,9 @@ def test_the_first_interrupt_ends_in_order_and_the_next_update_goes_on(stack: St
     program = THING + 'a = Thing("a", value="a")\nThing("b", value=a.computed)\n'
     stack.write(program)
     running = stack.start("up", "--yes", "--skip-preview", PROBE_FAIL="slow:b")
-    waits_for(lambda: stack.calls().count("Create") == 2, "second create")
+    wait_for("second create", lambda: stack.calls().count("Create") == 2)
     running.send_signal(signal.SIGINT)
-    waits_for(lambda: "Cancel" in stack.calls(), "cancellation of the plugin")
+    wait_for("cancellation of the plugin", lambda: "Cancel" in stack.calls())
     running.send_signal(signal.SIGINT)
     said, _ = running.communicate(timeout=DEADLINE)
     assert running.returncode == 130
@@ -307,7 +300,7 @@ pulumi.run(wait)
     )
     stack.write(program)
     running = stack.start("up", "--yes", "--skip-preview")
-    waits_for((stack.folder / "log.made").exists, "create")
+    wait_for("create", (stack.folder / "log.made").exists)
     running.send_signal(signal.SIGTERM)
     said, _ = running.communicate(timeout=DEADLINE)
     assert running.returncode == 255

@@ -1,19 +1,18 @@
-"""Real containers of the built images, for the tests that are marked e2e, and how to wait for them."""
+"""Real containers of the built images, for the tests that are marked e2e."""
 
 import io
 import secrets
 import tarfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import docker
-import pytest
 
 from images import build, engine
 from images.progress import Progress
 from images.recipe import recipes
+from tests.waiting import wait_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +35,10 @@ class Started:
     def logs(self) -> str:
         """Everything that it said."""
         return self.client.logs(self.identity).decode(errors="replace")
+
+    def says(self, text: str, seconds: float = 30) -> None:
+        """Wait until `text` is in its log, which the engine writes a little after the program."""
+        wait_for(lambda: f"{text!r} in the log:\n{self.logs()}", lambda: text in self.logs(), seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +97,3 @@ def _archive(files: Mapping[str, tuple[str, int]]) -> bytes:
             entry.mode = mode
             archive.addfile(entry, io.BytesIO(content.encode()))
     return buffer.getvalue()
-
-
-def eventually(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
-    """Wait until the condition holds; fail with `what` when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(0.1)

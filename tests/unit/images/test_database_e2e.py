@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 _SETTINGS = {
@@ -22,7 +23,7 @@ def _database(yard: Yard) -> Started:
 
 
 def _wait(database: Started) -> None:
-    eventually(lambda: database.run("database-health")[0] == 0, "the database answers")
+    wait_for("the database answers", lambda: database.run("database-health")[0] == 0)
 
 
 def _query(database: Started, user: str, password: str, query: str) -> tuple[int, str]:
@@ -63,7 +64,7 @@ def test_data_outlives_the_container_and_a_stop_is_clean(yard: Yard) -> None:
     assert _query(database, "keeper", _AWKWARD, "CREATE TABLE shop.t AS SELECT 7 AS n")[0] == 0
     yard.client.stop(database.identity, timeout=20)
     assert yard.client.inspect_container(database.identity)["State"]["ExitCode"] == 0
-    assert "Shutdown complete" in database.logs()
+    database.says("Shutdown complete")
     yard.client.start(database.identity)
     _wait(database)
     assert _query(database, "keeper", _AWKWARD, "SELECT n FROM shop.t") == (0, "7\n")
@@ -73,7 +74,7 @@ def test_data_outlives_the_container_and_a_stop_is_clean(yard: Yard) -> None:
 def test_a_missing_password_file_is_named_and_nothing_is_made(yard: Yard) -> None:
     database = yard.start(yard.images["mariadb"], environment=_SETTINGS)
     assert yard.client.wait(database.identity)["StatusCode"] == 78
-    assert "MYSQL_ROOT_PASSWORD_FILE is /run/secrets/root: there is no such file" in database.logs()
+    database.says("MYSQL_ROOT_PASSWORD_FILE is /run/secrets/root: there is no such file")
     assert "making the data folder" not in database.logs()
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from images import build
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -45,7 +46,7 @@ def volumes(yard: Yard) -> Generator[Callable[[str], dict[str, object]]]:
 
 
 def healthy(started: Started, part: str) -> None:
-    eventually(lambda: started.run("hadoop-health", part)[0] == 0, f"the {part} is content", SECONDS)
+    wait_for(f"the {part} is content", lambda: started.run("hadoop-health", part)[0] == 0, SECONDS)
 
 
 def datanode(start: Start, number: int, volume: dict[str, object]) -> Started:
@@ -118,7 +119,7 @@ def test_datanodes_come_and_go_without_the_loss_of_a_copy(
 ) -> None:
     first = datanode(start, 1, volumes("1"))
     processes = ("sh", "-c", "cat /proc/[0-9]*/comm")
-    eventually(lambda: {"curl", "sleep"} & set(first.run(*processes)[1].split()), "it asks for the NameNode")
+    wait_for("it asks for the NameNode", lambda: {"curl", "sleep"} & set(first.run(*processes)[1].split()))
     assert first.run("hadoop-health", "datanode")[0] != 0
     namenode = start("hadoop-start", "namenode", alias="namenode", host=volumes("name"))
     nodes = {1: first, **{number: datanode(start, number, volumes(str(number))) for number in (2, 3)}}

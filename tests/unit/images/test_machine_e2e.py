@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.images.certificate import self_signed
-from tests.unit.images.containers import Yard, eventually
+from tests.unit.images.containers import Yard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 _SEED = "/var/lib/cloud/seed/nocloud"
@@ -83,8 +84,8 @@ class _Machine:
         return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
 
     def wait(self) -> None:
-        eventually(lambda: self.ssh("true").returncode == 0, "ssh answers")
-        eventually(lambda: "status: running" not in self.ssh("cloud-init status").stdout, "cloud-init ends")
+        wait_for("ssh answers", lambda: self.ssh("true").returncode == 0)
+        wait_for("cloud-init ends", lambda: "status: running" not in self.ssh("cloud-init status").stdout)
 
 
 def test_a_machine_boots_swarms_and_pulls_from_the_registry_that_it_trusts(yard: Yard, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_machine_boots_swarms_and_pulls_from_the_registry_that_it_trusts(yard:
     machine.wait()
 
     assert "status: done" in machine.ssh("cloud-init status --long").stdout
-    eventually(lambda: machine.ssh("docker info").returncode == 0, "the engine answers")
+    wait_for("the engine answers", lambda: machine.ssh("docker info").returncode == 0)
     facts = machine.ssh(
         "docker info --format '{{.ServerVersion}} {{.CgroupDriver}}'; systemctl is-system-running; hostname"
     )
@@ -128,6 +129,6 @@ def test_a_machine_that_starts_again_keeps_its_settings_and_is_ready(yard: Yard,
     machine.find()
     machine.wait()
     assert "status: done" in machine.ssh("cloud-init status").stdout
-    eventually(
-        lambda: "active" in machine.ssh("docker info --format '{{.Swarm.LocalNodeState}}'").stdout, "the swarm is back"
+    wait_for(
+        "the swarm is back", lambda: "active" in machine.ssh("docker info --format '{{.Swarm.LocalNodeState}}'").stdout
     )

@@ -25,8 +25,9 @@ from components.services.monitoring.prometheus import (
 from images import build, engine
 from images.progress import Progress
 from images.recipe import MONITORING, recipes
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard
 from tests.unit.monitoring.rule_cases import CASES
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -76,7 +77,7 @@ def prometheus(yard: Yard, images: Mapping[str, str]) -> Started:
         CONSOLE_PATH: (render_console(), 0o444),
     }
     started = yard.start(images["prometheus"], files={**files, **secrets()}, environment=LOGIN, ports=(9090,))
-    eventually(lambda: started.run("prometheus-health")[0] == 0, "Prometheus answers a query")
+    wait_for("Prometheus answers a query", lambda: started.run("prometheus-health")[0] == 0)
     return started
 
 
@@ -95,7 +96,7 @@ def test_every_alert_fires_when_it_should_and_only_then(yard: Yard, images: Mapp
     )
     status = yard.client.wait(checked.identity)["StatusCode"]
     assert status == 0, checked.logs()
-    assert "SUCCESS" in checked.logs()
+    checked.says("SUCCESS")
 
 
 def test_a_rule_that_is_too_quiet_is_noticed(yard: Yard, images: Mapping[str, str]) -> None:
@@ -111,7 +112,7 @@ def test_a_rule_that_is_too_quiet_is_noticed(yard: Yard, images: Mapping[str, st
         images["prometheus"], files=files, command=["promtool", "test", "rules", "/etc/prometheus/cases.yml"]
     )
     assert yard.client.wait(checked.identity)["StatusCode"] == 1
-    assert "a file system has 5 % left" in checked.logs()
+    checked.says("a file system has 5 % left")
 
 
 def test_prometheus_shows_its_pages_to_who_knows_the_password(yard: Yard, images: Mapping[str, str]) -> None:
@@ -145,7 +146,7 @@ def test_prometheus_has_its_rules_and_measures_itself(yard: Yard, images: Mappin
         found = json.loads(get(started, 9090, "/api/v1/query?query=up%7Bjob%3D%22prometheus%22%7D")[1])
         return [sample["value"][1] for sample in found["data"]["result"]] == ["1"]
 
-    eventually(measured, "Prometheus gives itself the password")
+    wait_for("Prometheus gives itself the password", measured)
     yard.client.stop(started.identity, timeout=20)
     assert yard.client.inspect_container(started.identity)["State"]["ExitCode"] == 0
 
@@ -154,34 +155,34 @@ def test_prometheus_that_users_find_below_a_path_is_healthy_too(yard: Yard, imag
     files = {CONFIGURATION_PATH: (CONFIGURATION, 0o444), RULES_PATH: (render_rules(AlertLimits()), 0o444), **secrets()}
     environment = {**LOGIN, "EXTERNAL_URL": "https://example.com/prometheus/"}
     started = yard.start(images["prometheus"], files=files, environment=environment)
-    eventually(lambda: started.run("prometheus-health")[0] == 0, "Prometheus answers a query")
+    wait_for("Prometheus answers a query", lambda: started.run("prometheus-health")[0] == 0)
 
 
 def test_prometheus_says_which_line_of_its_configuration_is_wrong(yard: Yard, images: Mapping[str, str]) -> None:
     files = {CONFIGURATION_PATH: (CONFIGURATION.replace("scrape_configs:", "scrap_configs:"), 0o444)}
     started = yard.start(images["prometheus"], files=files)
     assert yard.client.wait(started.identity)["StatusCode"] == 78
-    assert "scrap_configs" in started.logs()
+    started.says("scrap_configs")
 
 
 def test_prometheus_without_a_configuration_says_where_it_belongs(yard: Yard, images: Mapping[str, str]) -> None:
     started = yard.start(images["prometheus"])
     assert yard.client.wait(started.identity)["StatusCode"] == 78
-    assert f"{CONFIGURATION_PATH} is missing" in started.logs()
+    started.says(f"{CONFIGURATION_PATH} is missing")
 
 
 def test_alertmanager_takes_an_alert_from_who_knows_the_password(yard: Yard, images: Mapping[str, str]) -> None:
     files = {ALERTMANAGER_PATH: (render_alertmanager("http://127.0.0.1:1/hook", "4h"), 0o444), **secrets()}
     environment = {**LOGIN, "ALERTMANAGER_CONFIG": ALERTMANAGER_PATH}
     started = yard.start(images["alertmanager"], files=files, environment=environment, ports=(9093,))
-    eventually(lambda: started.run("alertmanager-health")[0] == 0, "Alertmanager lists its receivers")
+    wait_for("Alertmanager lists its receivers", lambda: started.run("alertmanager-health")[0] == 0)
     assert get(started, 9093, "/api/v2/alerts", password=None)[0] == 401
     told = "amtool", "--http.config.file=/tmp/http.yml", "--alertmanager.url=http://127.0.0.1:9093"
     login = f"basic_auth: {{username: {names.USER}, password_file: {names.PASSWORD_FILE}}}"
     assert started.run("sh", "-c", f"echo '{login}' > /tmp/http.yml") == (0, "")
     code, output = started.run(*told, "alert", "add", "Drill", "node=worker-1")
     assert code == 0, output
-    eventually(lambda: "Drill" in get(started, 9093, "/api/v2/alerts")[1], "the alert is there")
+    wait_for("the alert is there", lambda: "Drill" in get(started, 9093, "/api/v2/alerts")[1])
     yard.client.stop(started.identity, timeout=20)
     assert yard.client.inspect_container(started.identity)["State"]["ExitCode"] == 0
 
@@ -190,7 +191,7 @@ def test_alertmanager_says_what_is_wrong_with_its_configuration(yard: Yard, imag
     files = {"/etc/alertmanager/alertmanager.yml": ("route: {receiver: nobody}\n", 0o444)}
     started = yard.start(images["alertmanager"], files=files)
     assert yard.client.wait(started.identity)["StatusCode"] == 78
-    assert "nobody" in started.logs()
+    started.says("nobody")
 
 
 def test_the_node_exporter_tells_of_the_machine_and_of_nothing_of_its_container(
@@ -198,7 +199,7 @@ def test_the_node_exporter_tells_of_the_machine_and_of_nothing_of_its_container(
 ) -> None:
     binds = ["/proc:/host/proc:ro", "/sys:/host/sys:ro", "/:/host/root:ro"]
     started = yard.start(images["node-exporter"], host={"Binds": binds, "CapDrop": ["ALL"], "ReadonlyRootfs": True})
-    eventually(lambda: started.run("curl", "-fsS", "http://127.0.0.1:9100/metrics")[0] == 0, "it answers")
+    wait_for("it answers", lambda: started.run("curl", "-fsS", "http://127.0.0.1:9100/metrics")[0] == 0)
     metrics = started.run("curl", "-fsS", "http://127.0.0.1:9100/metrics")[1]
     assert "node_memory_MemTotal_bytes" in metrics
     assert "node_filesystem_avail_bytes{" in metrics
@@ -212,14 +213,14 @@ def test_the_node_exporter_without_the_machines_folders_refuses_to_tell_of_a_con
 ) -> None:
     started = yard.start(images["node-exporter"])
     assert yard.client.wait(started.identity)["StatusCode"] == 78
-    assert "/host/proc is missing" in started.logs()
+    started.says("/host/proc is missing")
 
 
 def test_the_exporter_is_unhealthy_while_no_manager_answers_and_ends_gracefully(
     yard: Yard, images: Mapping[str, str]
 ) -> None:
     started = yard.start(images["exporter"], environment={"DOCKER_HOST": "tcp://127.0.0.1:1"}, ports=(9101,))
-    eventually(lambda: started.run("curl", "-sS", "http://127.0.0.1:9101/")[0] == 0, "it listens")
+    wait_for("it listens", lambda: started.run("curl", "-sS", "http://127.0.0.1:9101/")[0] == 0)
     status, said = get(started, 9101, "/healthz")
     assert status == 503
     assert "tcp://127.0.0.1:1 does not answer /nodes" in said
@@ -245,7 +246,7 @@ def test_the_exporter_of_a_node_answers_with_every_container_of_its_engine(
         ports=(9101,),
         host={"Binds": [f"{SOCKET}:/run/engine.sock:ro"], "GroupAdd": [str(SOCKET.stat().st_gid)]},
     )
-    eventually(lambda: get(started, 9101, "/metrics")[0] == 200, "it answers")
+    wait_for("it answers", lambda: get(started, 9101, "/metrics")[0] == 200)
     metrics = get(started, 9101, "/metrics")[1]
     assert f'name="{yard.prefix}-measured"' in metrics
     assert "flotilla_swarm_" not in metrics

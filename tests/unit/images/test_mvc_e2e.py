@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -61,7 +62,7 @@ def sql(database: Started, statement: str) -> str:
 
 
 def healthy(started: Started) -> None:
-    eventually(lambda: started.run("mvc-health")[0] == 0, "mvc-health is content")
+    wait_for("mvc-health is content", lambda: started.run("mvc-health")[0] == 0)
 
 
 def ask(
@@ -180,7 +181,7 @@ def test_release_1_1_is_healthy_after_its_migration_and_1_0_works_on_beside_it(
     assert ended(yard, start("mvc-migrate"))[0] == 0
     old, new = start(alias="old"), start(alias="new", release=1)
     healthy(old)
-    eventually(lambda: "503" in new.run("mvc-health")[1], "an answer of the new release")
+    wait_for("an answer of the new release", lambda: "503" in new.run("mvc-health")[1])
     assert ask(new, "/")[0] == 503
     assert "the schema is 1, and release 1.1 needs 2" in ask(new, "/health")[2]
 
@@ -214,13 +215,13 @@ def test_a_migration_waits_no_longer_than_it_may(start: Start, yard: Yard, datab
     code, said = ended(yard, start("mvc-migrate", MVC_DATABASE_HOST="nobody", MVC_MIGRATION_WAIT="1"))
     assert code == 1
     assert "mvc-migrate: no way into the database: Can't connect to MySQL server on 'nobody'" in said
-    eventually(lambda: database.run("database-health")[0] == 0, "the database is content")
+    wait_for("the database is content", lambda: database.run("database-health")[0] == 0)
     holder = "SELECT GET_LOCK('mvc-migration', 1); SELECT SLEEP(100)"
     yard.client.exec_start(
         yard.client.exec_create(database.identity, ["env", "MYSQL_PWD=of-root", "mariadb", "-e", holder])["Id"],
         detach=True,
     )
-    eventually(lambda: sql(database, "SELECT IS_USED_LOCK('mvc-migration')") != "NULL", "the lock is held")
+    wait_for("the lock is held", lambda: sql(database, "SELECT IS_USED_LOCK('mvc-migration')") != "NULL")
     code, said = ended(yard, start("mvc-migrate", MVC_MIGRATION_WAIT="1"))
     assert (code, said) == (1, "mvc-migrate: another migration has held the lock for 1 s\n")
 

@@ -8,7 +8,8 @@ from images import engine
 from images.progress import BuildError, Progress
 from images.push import built_digests, push
 from tests.unit.images.conftest import WEB_SERVICES
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.e2e
 def registry(yard: Yard) -> Started:
     """An empty registry without TLS, which Docker takes on 127.0.0.1."""
     started = yard.start(yard.images["registry"], command=["registry-start", "fill"], ports=(5000,))
-    eventually(lambda: started.run("curl", "-sf", "http://127.0.0.1:5000/v2/")[0] == 0, "the registry answers")
+    wait_for("the registry answers", lambda: started.run("curl", "-sf", "http://127.0.0.1:5000/v2/")[0] == 0)
     return started
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.unit.images.certificate import self_signed
 from tests.unit.images.conftest import WEB_SERVICES
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -26,7 +27,7 @@ def registry(yard: Yard, authority: tuple[str, str]) -> Started:
     certificate, key = authority
     files = {"/etc/flotilla/registry.crt": (certificate, 0o644), "/etc/flotilla/registry.key": (key, 0o600)}
     started = yard.start(yard.images["registry.json"], files=files, ports=(5000,))
-    eventually(lambda: started.run("registry-health")[0] == 0, "the registry answers")
+    wait_for("the registry answers", lambda: started.run("registry-health")[0] == 0)
     return started
 
 
@@ -70,4 +71,4 @@ def test_a_certificate_that_is_not_the_registrys_is_refused(registry: Started) -
 def test_a_registry_without_a_certificate_says_what_is_missing(yard: Yard) -> None:
     started = yard.start(yard.images["registry.json"])
     assert yard.client.wait(started.identity)["StatusCode"] == 78
-    assert "/etc/flotilla/registry.crt is missing" in started.logs()
+    started.says("/etc/flotilla/registry.crt is missing")

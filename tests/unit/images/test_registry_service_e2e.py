@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.unit.images.certificate import self_signed
-from tests.unit.images.containers import Started, Yard, built_image, eventually
+from tests.unit.images.containers import Started, Yard, built_image
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -72,7 +73,7 @@ def start(yard: Yard, image: str, certificate: tuple[str, str], volume: str) -> 
 @pytest.fixture
 def registry(start: Start) -> Started:
     started = start()
-    eventually(lambda: started.run("registry-service-health")[0] == 0, "the registry is content")
+    wait_for("the registry is content", lambda: started.run("registry-service-health")[0] == 0)
     return started
 
 
@@ -146,7 +147,7 @@ def test_it_runs_as_a_user_of_its_own_and_what_is_secret_stays_in_memory(registr
 
 def test_the_check_of_health_fails_where_the_certificate_is_another_authoritys(start: Start) -> None:
     started = start(authority=self_signed("localhost")[0])
-    eventually(lambda: "certificate" in started.run("registry-service-health")[1], "it answers, and is not believed")
+    wait_for("it answers, and is not believed", lambda: "certificate" in started.run("registry-service-health")[1])
     assert started.run("registry-service-health")[0] == 60, "curl's word for a certificate that is not trusted"
 
 
@@ -163,7 +164,7 @@ def test_a_tag_that_is_removed_gives_its_space_back_when_the_registry_does_not_r
     collecting = start(command=["registry-service-collect"])
     assert yard.client.wait(collecting.identity)["StatusCode"] == 0, collecting.logs()
     again = start()
-    eventually(lambda: again.run("registry-service-health")[0] == 0, "it is content again")
+    wait_for("it is content again", lambda: again.run("registry-service-health")[0] == 0)
     left = int(again.run("du", "-s", "--block-size=1", "/var/lib/registry")[1].split()[0])
     assert left < len(BLOB)
 
@@ -175,7 +176,7 @@ def test_what_was_pushed_is_there_after_a_stop_and_the_stop_is_in_time(
     yard.client.stop(registry.identity, timeout=30)
     assert yard.client.inspect_container(registry.identity)["State"]["ExitCode"] == 0
     again = start()
-    eventually(lambda: again.run("registry-service-health")[0] == 0, "it is content again")
+    wait_for("it is content again", lambda: again.run("registry-service-health")[0] == 0)
     layer = f"/v2/app/blobs/sha256:{sha256(BLOB).hexdigest()}"
     assert ask(again, certificate[0], f"/v2/app/manifests/{digest}", headers={"Accept": MANIFEST})[0] == 200
     assert ask(again, certificate[0], layer)[1] == BLOB
@@ -194,10 +195,10 @@ def test_what_was_pushed_is_there_after_a_stop_and_the_stop_is_in_time(
 def test_a_registry_without_one_of_its_files_says_which(start: Start, yard: Yard, missing: str) -> None:
     started = start(without=missing)
     assert yard.client.wait(started.identity)["StatusCode"] == 78
-    assert f"{missing} is missing" in started.logs()
+    started.says(f"{missing} is missing")
 
 
 def test_what_is_secret_is_not_written_where_there_is_a_disk(start: Start, yard: Yard) -> None:
     started = start(host={"Tmpfs": {}})
     assert yard.client.wait(started.identity)["StatusCode"] == 78
-    assert "/run/registry is no memory" in started.logs()
+    started.says("/run/registry is no memory")

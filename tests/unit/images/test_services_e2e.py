@@ -5,7 +5,8 @@ from http.client import HTTPConnection, HTTPMessage
 
 import pytest
 
-from tests.unit.images.containers import Started, Yard, eventually
+from tests.unit.images.containers import Started, Yard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 _SECRETS = {
@@ -57,7 +58,7 @@ def _get(
 
 
 def _healthy(started: Started, *command: str) -> None:
-    eventually(lambda: started.run(*command)[0] == 0, f"{command[0]} is content")
+    wait_for(f"{command[0]} is content", lambda: started.run(*command)[0] == 0)
 
 
 def _web(yard: Yard) -> Started:
@@ -87,7 +88,7 @@ def test_haproxy_forwards_is_healthy_and_ends_gracefully(yard: Yard) -> None:
     files = {"/usr/local/etc/haproxy/haproxy.cfg": (_HAPROXY, 0o644)}
     proxy = yard.start(yard.images["haproxy"], files=files, ports=(8000,))
     _healthy(proxy, "haproxy-health")
-    eventually(lambda: _get(proxy, 8000)[0] == 200, "the page comes through the proxy")
+    wait_for("the page comes through the proxy", lambda: _get(proxy, 8000)[0] == 200)
     yard.client.stop(proxy.identity, timeout=10)
     assert yard.client.inspect_container(proxy.identity)["State"]["ExitCode"] == 0
 
@@ -96,14 +97,14 @@ def test_haproxy_says_which_line_of_its_configuration_is_wrong(yard: Yard) -> No
     files = {"/usr/local/etc/haproxy/haproxy.cfg": (_HAPROXY.replace("mode http", "mode carrier-pigeon"), 0o644)}
     proxy = yard.start(yard.images["haproxy"], files=files)
     assert yard.client.wait(proxy.identity)["StatusCode"] == 78
-    assert "haproxy.cfg is not valid" in proxy.logs()
-    assert "carrier-pigeon" in proxy.logs()
+    proxy.says("haproxy.cfg is not valid")
+    proxy.says("carrier-pigeon")
 
 
 def test_haproxy_without_a_configuration_says_where_it_belongs(yard: Yard) -> None:
     proxy = yard.start(yard.images["haproxy"])
     assert yard.client.wait(proxy.identity)["StatusCode"] == 78
-    assert "/usr/local/etc/haproxy/haproxy.cfg is missing" in proxy.logs()
+    proxy.says("/usr/local/etc/haproxy/haproxy.cfg is missing")
 
 
 def _wordpress(yard: Yard, alias: str) -> Started:
@@ -152,4 +153,4 @@ def test_a_site_whose_installation_was_killed_is_completed(yard: Yard) -> None:
 def test_wordpress_without_its_secret_says_which_file_is_missing(yard: Yard) -> None:
     site = yard.start(yard.images["wordpress"], environment=_WORDPRESS)
     assert yard.client.wait(site.identity)["StatusCode"] == 1
-    assert "WORDPRESS_DB_PASSWORD_FILE is /run/secrets/user: it must name a file that can be read" in site.logs()
+    site.says("WORDPRESS_DB_PASSWORD_FILE is /run/secrets/user: it must name a file that can be read")

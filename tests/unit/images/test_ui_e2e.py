@@ -13,9 +13,10 @@ from images import build, engine
 from images.progress import Progress
 from images.recipe import recipes
 from tests.browser.look import look
-from tests.unit.images.containers import Started, eventually
+from tests.unit.images.containers import Started
 from tests.unit.images.engine_answers import Engine, serving
 from tests.unit.images.test_ui import PASSWORD
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 _SECRET = "/run/secrets/ui-password"
@@ -53,7 +54,7 @@ def served(tmp_path: Path) -> Generator[Served]:
         started = Started(client=client, identity=identity)
         try:
             client.start(identity)
-            eventually(lambda: started.run("ui-health")[0] == 0, f"a healthy page: {started.logs()}")
+            wait_for(lambda: f"a healthy page: {started.logs()}", lambda: started.run("ui-health")[0] == 0)
             yield Served(container=started, engine=answering, address=f"127.0.0.1:{port}")
         finally:
             client.remove_container(identity, force=True, v=True)
@@ -70,9 +71,9 @@ def test_a_person_sees_nodes_and_services_in_a_browser_and_only_with_the_passwor
 
 def test_it_is_healthy_when_it_can_list_services_and_not_when_it_only_runs(served: Served) -> None:
     served.engine.told.pop("/services?status=true")
-    eventually(lambda: served.container.run("ui-health")[0] != 0, "the check to fail", 10)
+    wait_for("the check to fail", lambda: served.container.run("ui-health")[0] != 0, 10)
     assert served.container.run("curl", "-fsS", f"http://{served.address}/alive") == (0, "ok\n")
-    assert "was answered with 503: This node is not a swarm manager." in served.container.logs()
+    served.container.says("was answered with 503: This node is not a swarm manager.")
 
 
 def test_it_runs_without_root_and_ends_when_it_is_told(served: Served) -> None:

@@ -4,7 +4,6 @@ file, deployed by Docker's own `docker stack deploy`, makes the same tasks."""
 import base64
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from tests.unit.providers.test_docker_live import (
     socket_of,
     swarm_fixture,
 )
+from tests.waiting import wait_for
 
 __all__ = ["provider", "swarm_fixture"]  # fixtures
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -134,13 +134,17 @@ def made_of(recorded: Graph, swarmed: Made) -> list[dict[str, Any]]:
 
 def converged(swarm: docker.APIClient, service: str) -> dict[str, Any]:
     """The service when one task of it runs, and is healthy where that is checked."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
+
+    def states() -> list[tuple[str, str | None]]:
         tasks = swarm.tasks({"service": service, "desired-state": "running"})
-        if any(task["Status"]["State"] == "running" for task in tasks):
-            return swarm.inspect_service(service)
-        assert time.monotonic() < deadline, [(task["Status"]["State"], task["Status"].get("Err")) for task in tasks]
-        time.sleep(0.2)
+        return [(task["Status"]["State"], task["Status"].get("Err")) for task in tasks]
+
+    wait_for(
+        lambda: f"a task of {service} runs: {states()}",
+        lambda: any(state == "running" for state, _ in states()),
+        DEADLINE_SECONDS,
+    )
+    return swarm.inspect_service(service)
 
 
 def template(swarm: docker.APIClient, service: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -219,7 +223,9 @@ def test_a_compose_file_comes_up_stays_unchanged_and_leaves_as_the_same(
         assert after == before
     finally:
         subprocess.run([*words, "rm", "back"], capture_output=True, check=False)
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while swarm.networks(filters={"label": "com.docker.stack.namespace=back"}) and time.monotonic() < deadline:
-            time.sleep(0.2)
+        wait_for(
+            "the stack's networks go",
+            lambda: not swarm.networks(filters={"label": "com.docker.stack.namespace=back"}),
+            DEADLINE_SECONDS,
+        )
     swarmed._made[:] = [made for made in swarmed._made if made[0] != SERVICE]
