@@ -11,6 +11,7 @@ from typing import Final
 
 import docker
 from docker.errors import NotFound
+from requests.exceptions import RequestException
 
 from images import build, engine
 from images.progress import Progress
@@ -124,6 +125,8 @@ def _look(client: docker.APIClient, image: str, words: tuple[str, ...]) -> Page 
         # It leaves no picture of a page that it could not load.
         said: bytes = client.logs(container, tail=1)
         return said.decode(errors="replace").strip()
+    except RequestException as error:
+        return f"the browser was not done within {_ONE_LOOK_SECONDS} s: {error}"
     finally:
         client.remove_container(container, force=True, v=True)
 

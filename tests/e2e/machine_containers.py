@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from images import host
 from images.recipe import recipes
+from tests.waiting import wait_for
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SEED = "var/lib/cloud/seed/nocloud"
@@ -71,14 +72,22 @@ class Machines:
         return self._inspect(name)["NetworkSettings"]["Networks"][self.run]["IPAddress"]
 
     def docker(self, name: str, *words: str) -> str:
-        """Run the machine's own docker client."""
-        started = self.client.exec_create(f"{self.run}-{name}", ["docker", *words])
-        return self.client.exec_start(started["Id"]).decode()
+        """Output of the machine's own docker client."""
+        return self._run(name, "docker", *words)
+
+    def asked(self, name: str, *words: str) -> str:
+        """Output of a question to it, which is put again while the engine or the swarm cannot say."""
+        return wait_for(f"docker {' '.join(words)} on {name}", lambda: (self.docker(name, *words),), 60)[0]
 
     def shell(self, name: str, script: str) -> str:
-        """Run a script on the machine."""
-        started = self.client.exec_create(f"{self.run}-{name}", ["sh", "-c", script])
-        return self.client.exec_start(started["Id"]).decode()
+        """Output of a script on the machine."""
+        return self._run(name, "sh", "-c", script)
+
+    def _run(self, name: str, *words: str) -> str:
+        started = self.client.exec_create(f"{self.run}-{name}", list(words))["Id"]
+        output = self.client.exec_start(started).decode()
+        assert self.client.exec_inspect(started)["ExitCode"] == 0, output
+        return output
 
     def _inspect(self, name: str) -> dict[str, Any]:
         return self.client.inspect_container(f"{self.run}-{name}")

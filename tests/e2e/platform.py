@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import yaml
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STACK = "e2e"
 PREFIX = f"flotilla-{STACK}"
-COMMAND_SECONDS = 900
+COMMAND_SECONDS = 1800
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 _BUILT = ("images.json", "host.json")
@@ -215,20 +216,37 @@ def _left() -> tuple[list[Any], list[Any], list[Any]]:
     client = docker.from_env()
     containers, networks, volumes = (
         [one for one in kind if str(one.name).startswith(PREFIX)]
-        for kind in (client.containers.list(all=True), client.networks.list(), client.volumes.list())
+        for kind in (
+            # Tests beside this one remove containers of theirs while they are listed.
+            client.containers.list(all=True, ignore_removed=True, filters={"name": PREFIX}),
+            client.networks.list(),
+            client.volumes.list(),
+        )
     )
     return containers, networks, volumes
 
 
 def fetch(url: str) -> tuple[int, str, dict[str, str]]:
-    """Status, text and headers of a GET; a refused connection is status 0."""
+    """Status, text and headers of a GET; a connection that is refused or cut off is status 0."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with _answer(url) as answer:
             return answer.status, answer.read().decode(errors="replace"), _lowered(answer.headers.items())
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(errors="replace"), _lowered(error.headers.items())
-    except OSError:
+    except (OSError, HTTPException):
         return 0, "", {}
+
+
+def page(url: str) -> str:
+    """Text of a page; empty as long as it is not answered with 200."""
+    status, text, _ = fetch(url)
+    return text if status == 200 else ""
+
+
+def _answer(url: str) -> Any:
+    """What is not found, or cannot be served now, is an answer too."""
+    try:
+        return urllib.request.urlopen(url, timeout=10)
+    except urllib.error.HTTPError as error:
+        return error
 
 
 def _lowered(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

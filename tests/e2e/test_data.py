@@ -12,7 +12,7 @@ from tests.e2e.platform import Platform, fetch, leftovers, standing
 from tests.e2e.together import HOST, complete, hdfs, replicas, some_of_all
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PAGES = {"spark": 18082, "spark history": 18083, "namenode": 18084, "resource manager": 18085, "job history": 18086}
 
@@ -26,7 +26,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def test_both_come_up_by_one_command(platform: Platform) -> None:
     platform.make("up")
-    wait_for("every task", lambda: complete(replicas(platform)), 120)
+    wait_for("every task", lambda: complete(replicas(platform)))
     assert {"spark-master", "spark-worker", "hadoop-namenode", "hadoop-datanode-3"} <= set(replicas(platform))
 
 
@@ -40,9 +40,9 @@ def test_their_jobs_are_outputs_of_the_stack(platform: Platform) -> None:
 
 
 def test_hdfs_is_healthy(platform: Platform) -> None:
-    report = hdfs(platform, "hdfs fsck / 2>/dev/null")
-    assert "is HEALTHY" in report
-    assert re.search(r"Under-replicated blocks:\s+0 ", report), report
+    # A copy of a block that was just written may be on its way.
+    healthy = r"(?s)Under-replicated blocks:\s+0 .*is HEALTHY"
+    wait_for("all copies", lambda: re.search(healthy, hdfs(platform, "hdfs fsck / 2>/dev/null")))
 
 
 def test_what_the_workers_of_spark_wrote_is_in_hdfs_with_all_its_copies(platform: Platform) -> None:
@@ -63,13 +63,13 @@ def test_the_history_server_shows_what_is_finished_from_hdfs() -> None:
 
     events = "hdfs://namenode:8020/spark/history"
     names = ("HdfsWordCount", "PythonPi", "WordCount")
-    wait_for("all three applications", lambda: finished() == [(name, events) for name in names], 60)
+    wait_for("all three applications", lambda: finished() == [(name, events) for name in names])
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.usefixtures("platform")
 def test_every_page_answers_through_the_load_balancer(page: str) -> None:
-    wait_for(f"the page of {page}", lambda: fetch(f"{HOST}:{PAGES[page]}/")[0] == 200, 60)
+    wait_for(f"the page of {page}", lambda: fetch(f"{HOST}:{PAGES[page]}/")[0] == 200)
 
 
 @pytest.mark.usefixtures("platform")

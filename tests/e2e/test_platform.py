@@ -12,7 +12,8 @@ import docker
 import pytest
 
 from tests.browser.look import look
-from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, secrets_in, standing
+from tests.e2e.platform import PREFIX, STACK, Platform, answering, fetch, leftovers, page, secrets_in, standing
+from tests.e2e.visitors import visitors
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -54,26 +55,24 @@ def test_up_ends_with_nodes_services_and_urls(platform: Platform) -> None:
 
 
 def test_web_answers_through_the_load_balancer_from_tasks_on_different_nodes(platform: Platform) -> None:
-    wait_for("the page", lambda: fetch(WEB)[0] == 200, 60)
-    wait_for("three tasks", lambda: len(answering(WEB, "x-served-by", 12)) == 3, 60)
+    wait_for("the page", lambda: page(WEB))
+    wait_for("three tasks", lambda: len(answering(WEB, "x-served-by", 12)) == 3)
     nodes = set(re.findall(r"(?:manager|worker)-\d", " ".join(fetch(WEB)[1] for _ in range(12))))
     assert len(nodes) >= 2
 
 
 def test_wordpress_answers_with_a_finished_site(platform: Platform) -> None:
-    wait_for("the site", lambda: fetch(BLOG)[0] == 200, 120)
-    status, page, _ = fetch(BLOG)
-    assert status == 200
-    assert "Flotilla" in page
-    assert "wp-admin/install.php" not in page
-    wait_for("two tasks", lambda: len(answering(BLOG, "x-served-by", 12)) >= 2, 60)
+    site = wait_for("the site", lambda: page(BLOG))
+    assert "Flotilla" in site
+    assert "wp-admin/install.php" not in site
+    wait_for("two tasks", lambda: len(answering(BLOG, "x-served-by", 12)) >= 2)
 
 
 def test_a_person_sees_both_applications_in_a_browser(platform: Platform) -> None:
     blog = look(BLOG, wait_for="Flotilla")
     assert not blog.is_blank
-    page = look(WEB, wait_for="worker-")
-    assert not page.is_blank
+    web = look(WEB, wait_for="worker-")
+    assert not web.is_blank
 
 
 def backends_up() -> int:
@@ -83,7 +82,7 @@ def backends_up() -> int:
 
 
 def test_every_node_is_a_checked_backend(platform: Platform) -> None:
-    wait_for("five backends", lambda: backends_up() == 5, 60)
+    wait_for("five backends", lambda: backends_up() == 5)
 
 
 def test_a_second_up_changes_nothing(platform: Platform) -> None:
@@ -143,32 +142,32 @@ def test_three_replicas_become_five(platform: Platform) -> None:
     platform.write(web={"replicas": 5})
     output = platform.make("up").stdout
     assert re.search(r"~ 1 updated", output)
-    wait_for("five tasks", lambda: len(answering(WEB, "x-served-by", 30)) == 5, 60)
+    wait_for("five tasks", lambda: len(answering(WEB, "x-served-by", 30)) == 5)
 
 
 def test_a_worker_is_added_and_removed_and_the_site_stays_up(platform: Platform) -> None:
     platform.settings["workers"] = {"count": 3}
     platform.write()
-    assert "worker-3" in ready_nodes(platform.make("up").stdout)
-    wait_for("a sixth backend", lambda: backends_up() == 6, 60)
-    del platform.settings["workers"]
-    platform.write()
-    output = platform.make("up").stdout
+    with visitors(WEB, "worker-3") as visits:
+        assert "worker-3" in ready_nodes(platform.make("up").stdout)
+        wait_for("a sixth backend", lambda: backends_up() == 6)
+        del platform.settings["workers"]
+        platform.write()
+        output = platform.make("up").stdout
+    assert visits.lost == [], str(visits)
     assert "worker-3" not in platform.on("manager-1", "docker", "node", "ls")
     assert re.search(r"swarm-node-worker-3 deleted", output)
     assert f"{PREFIX}-worker-3" not in leftovers()
-    assert fetch(WEB)[0] == 200
 
 
 def test_the_loss_of_a_manager_is_survived_and_healed(platform: Platform) -> None:
     machine = docker.from_env().containers.get(f"{PREFIX}-manager-1")
     machine.kill()
-    wait_for("the site without it", lambda: fetch(WEB)[0] == 200 and fetch(BLOG)[0] == 200, 90)
+    wait_for("the site without it", lambda: page(WEB) and page(BLOG))
     machine.start()
     wait_for(
         "the manager back",
         lambda: len(re.findall("Reachable|Leader", platform.on("manager-2", "docker", "node", "ls"))) == 3,
-        90,
     )
     platform.make("up", "ARGS=--expect-no-changes")
 
@@ -179,8 +178,7 @@ def test_machines_that_are_replaced_come_back_as_the_same_nodes_with_their_data(
     platform.write()
     assert re.search(r"10 replaced", platform.make("up").stdout)
     assert sorted(platform.on("manager-2", "docker node ls --format '{{.Hostname}} {{.ID}}'").split("\n")) == nodes
-    wait_for("both applications", lambda: fetch(WEB)[0] == 200 and fetch(BLOG)[0] == 200, 120)
-    assert "Flotilla" in fetch(BLOG)[1]
+    wait_for("both applications", lambda: page(WEB) and "Flotilla" in page(BLOG))
 
 
 def test_a_killed_engine_loses_nothing(platform: Platform) -> None:
@@ -208,7 +206,7 @@ def test_a_killed_engine_loses_nothing(platform: Platform) -> None:
         text=True,
         check=False,
     )
-    assert cancelled.returncode == 0, cancelled.stderr
+    assert "has been canceled" in cancelled.stdout, cancelled.stderr
     platform.make("up")
     platform.make("up", "ARGS=--expect-no-changes")
 

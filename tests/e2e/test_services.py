@@ -34,18 +34,18 @@ def known(platform: Platform) -> dict[str, Any]:
 def test_everything_comes_up_by_one_command(platform: Platform) -> None:
     platform.make("up")
     # The engine waits for replicas; the tasks of a global service may need a moment more.
-    wait_for("every task", lambda: complete(replicas(platform)), 120)
+    wait_for("every task", lambda: complete(replicas(platform)))
     assert {"web", "registry", "monitoring-prometheus", "ui", "mvc"} <= set(replicas(platform))
 
 
 def test_the_application_answers_from_its_migrated_database(known: dict[str, Any]) -> None:
-    wait_for("the application", lambda: fetch(f"{HOST}:13000/")[0] == 200, 60)
+    wait_for("the application", lambda: fetch(f"{HOST}:13000/")[0] == 200)
     assert known["mvc_migration"] == ["applied 0001-products", "release 1.0: the schema is 1"]
 
 
 def test_the_registry_lists_its_catalogue_over_tls(known: dict[str, Any]) -> None:
-    found = asked(REGISTRY, known["registry_user"], known["registry_password"], known["registry_authority"])
-    assert found == {"repositories": []}
+    words = known["registry_user"], known["registry_password"], known["registry_authority"]
+    assert wait_for("the registry", lambda: asked(REGISTRY, *words)) == {"repositories": []}
 
 
 @pytest.mark.parametrize("page", ["monitoring", "ui"])
@@ -68,10 +68,10 @@ def test_an_alert_fires_for_a_service_that_finds_no_node_and_ends(platform: Plat
     create = "docker service create --detach --name drill --endpoint-mode dnsrr --constraint node.labels.moon==full"
     platform.on("manager-1", f"{create} {image.strip()}")
     try:
-        wait_for("the alert", fires, 120)
+        wait_for("the alert", fires)
     finally:
         platform.on("manager-1", "docker service rm drill")
-    wait_for("its end", lambda: not fires(), 120)
+    wait_for("its end", lambda: not fires())
 
 
 def test_a_second_up_changes_nothing_and_runs_nothing_again(platform: Platform) -> None:

@@ -80,7 +80,7 @@ class Swarm:
 
     def listed(self, name: str, what: str) -> str:
         """A column of `docker node inspect`, as the first manager that is left shows it."""
-        return self.machines.docker("manager-1", "node", "inspect", "--format", what, name).strip()
+        return self.machines.asked("manager-1", "node", "inspect", "--format", what, name).strip()
 
     def _host(self, name: str) -> Object:
         # The worker's host key is not known beforehand: it is recorded at first contact.
@@ -98,15 +98,11 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
 
 
 def test_three_managers_and_a_worker_are_one_swarm(swarm: Swarm) -> None:
-    states = swarm.machines.docker(
-        "manager-1", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}"
-    )
-    assert sorted(line.split() for line in states.splitlines()) == [
-        ["manager-1", "Ready", "Leader"],
-        ["manager-2", "Ready", "Reachable"],
-        ["manager-3", "Ready", "Reachable"],
-        ["worker-1", "Ready"],
-    ]
+    states = swarm.machines.asked("manager-1", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+    rows = [line.split() for line in states.splitlines()]
+    assert sorted((name, state) for name, state, *_ in rows) == [(name, "Ready") for name in NAMES]
+    # On a busy computer the lead may have moved.
+    assert sorted(word for _, _, *words in rows for word in words) == ["Leader", "Reachable", "Reachable"]
     assert swarm.hosts["worker-1"]["connection"]["hostKey"] == swarm.machines.host_keys["worker-1"]
 
 
@@ -132,7 +128,7 @@ def test_settings_of_the_swarm_change_in_place_and_the_tokens_stay(swarm: Swarm)
     changed = swarm.engine.update(locked, {**inputs, "autolock": False})
     assert changed["unlockKey"] == ""
     assert changed["workerToken"] == swarm.cluster["workerToken"]
-    assert "Task History Retention Limit: 7" in swarm.machines.docker("manager-1", "info")
+    assert "Task History Retention Limit: 7" in swarm.machines.asked("manager-1", "info")
     swarm.cluster = changed
 
 
@@ -170,7 +166,7 @@ def test_a_job_gives_its_exit_code_and_its_last_lines(swarm: Swarm) -> None:
 def test_a_job_that_fails_is_an_error_with_its_last_lines_and_leaves_no_service(swarm: Swarm) -> None:
     with pytest.raises(FailedError, match=r"failed \(exit code 3\); its last lines:\nno such table"):
         swarm.engine.create("Job", swarm.job("echo no such table; exit 3"), name="migrate")
-    assert "migrate" not in swarm.machines.docker("manager-1", "service", "ls")
+    assert "migrate" not in swarm.machines.asked("manager-1", "service", "ls")
 
 
 def test_a_removed_node_is_drained_first_and_then_gone(swarm: Swarm) -> None:
@@ -178,11 +174,11 @@ def test_a_removed_node_is_drained_first_and_then_gone(swarm: Swarm) -> None:
         *("manager-1", "service", "create", "--detach", "--name", "sleeper", "--replicas", "4", "--init"),
         *("--no-resolve-image", "--constraint", "node.role==worker", "tiny:1", "/bin/sleep", "1000"),
     )
-    wait_for("four tasks", lambda: swarm.machines.docker("manager-1", "service", "ls").count("4/4") == 1)
+    wait_for("four tasks", lambda: swarm.machines.asked("manager-1", "service", "ls").count("4/4") == 1)
     swarm.engine.delete(swarm.nodes["worker-1"])
-    assert "worker-1" not in swarm.machines.docker("manager-1", "node", "ls")
-    assert "Swarm: inactive" in swarm.machines.docker("worker-1", "info")
-    assert swarm.machines.docker("worker-1", "ps", "--quiet").strip() == ""
+    assert "worker-1" not in swarm.machines.asked("manager-1", "node", "ls")
+    assert "Swarm: inactive" in swarm.machines.asked("worker-1", "info")
+    assert swarm.machines.asked("worker-1", "ps", "--quiet").strip() == ""
     assert swarm.engine.read(swarm.nodes["worker-1"]) is None
 
 
@@ -197,7 +193,7 @@ def test_a_dead_manager_goes_by_force_but_no_other_may_go_before(swarm: Swarm) -
     with pytest.raises(FailedError, match=expected):
         swarm.engine.delete(swarm.nodes["manager-2"])
     swarm.engine.delete(swarm.nodes["manager-3"])
-    nodes = swarm.machines.docker("manager-1", "node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}")
+    nodes = swarm.machines.asked("manager-1", "node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}")
     assert sorted(nodes.split()) == ["Leader", "Reachable", "manager-1", "manager-2"]
 
 
@@ -210,9 +206,9 @@ def test_the_cluster_is_found_while_one_of_its_managers_is_gone(swarm: Swarm) ->
 def test_the_last_managers_leave_with_the_cluster(swarm: Swarm) -> None:
     swarm.engine.delete(swarm.nodes["manager-2"])
     swarm.engine.delete(swarm.nodes["manager-1"])
-    assert "Swarm: active" in swarm.machines.docker("manager-1", "info")
+    assert "Swarm: active" in swarm.machines.asked("manager-1", "info")
     swarm.engine.delete(swarm.cluster)
-    assert "Swarm: inactive" in swarm.machines.docker("manager-1", "info")
+    assert "Swarm: inactive" in swarm.machines.asked("manager-1", "info")
     assert swarm.engine.read(swarm.nodes["manager-1"]) is None
 
 

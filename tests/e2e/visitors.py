@@ -56,3 +56,4 @@ def visitors(url: str, pattern: str, *, number: int = 3) -> Generator[Visits]:
         done.set()
         for thread in threads:
             thread.join()
+    assert visits.count > 0, "nobody asked"
