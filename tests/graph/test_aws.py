@@ -308,10 +308,12 @@ def test_a_newer_public_image_replaces_no_machine_that_runs() -> None:
         assert "ami" in resource.request["ignoreChanges"], resource.name
 
 
-def test_another_ami_by_its_id_does_replace_machines() -> None:
-    for resource in graph(**CHOICES).of_type(MACHINE):
-        assert resource.inputs["ami"] == CHOSEN_AMI
-        assert "ami" not in resource.request.get("ignoreChanges", []), resource.name
+def test_another_ami_by_its_id_replaces_machines_beside_the_swarm_and_no_node() -> None:
+    resources = graph(**CHOICES).of_type(MACHINE)
+    kept = {resource.name for resource in resources if "ami" in resource.request.get("ignoreChanges", [])}
+    assert {resource.inputs["ami"] for resource in resources} == {CHOSEN_AMI}
+    assert kept == {resource.name for resource in resources if re.search("manager|worker", resource.name)}
+    assert len(kept) < len(resources)
 
 
 @every_variant
@@ -341,6 +343,8 @@ def test_production_refuses_to_replace_or_terminate_managers_alone() -> None:
     for resource in found.of_type(MACHINE):
         manager = "manager" in resource.name
         assert resource.inputs["disableApiTermination"] == manager, resource.name
+        # Else the provider could not end a machine that Pulumi may delete, after `pulumi state unprotect`.
+        assert resource.inputs["forceDestroy"] == manager, resource.name
         assert bool(resource.request.get("protect")) == manager, resource.name
     assert [
         r.name for r in graph().of_type(MACHINE) if r.inputs["disableApiTermination"] or r.request.get("protect")

@@ -262,7 +262,7 @@ class AwsCloud(Component):
                 physical_name=physical_name(rented.prefix, key, limit=_LONGEST_NAME),
                 type=rented.types[kind],
                 ami=self._ami,
-                keeps_image=args.image.ami is None,
+                follows_ami=args.image.ami is not None,
                 address=rented.addresses[key],
                 subnet_id=subnet_id,
                 group_ids=self._firewall.members(*groups),

@@ -14,7 +14,7 @@ from components.component import Component
 @dataclass(frozen=True, kw_only=True)
 class InstanceArgs:
     """`kind` says what the machine is for, `key` its name in the plan; `address` is its fixed private address in
-    `subnet_id`; `public` gives it a public one beside. `keeps_image` is for an AMI that is the newest of a series.
+    `subnet_id`; `public` gives it a public one beside. `follows_ami` replaces a machine that is no node when `ami` changes.
     `profile_name` is an instance profile, None for a machine that may do nothing in AWS; `user_data` is text."""
 
     key: str
@@ -22,7 +22,7 @@ class InstanceArgs:
     physical_name: str
     type: str
     ami: pulumi.Input[str]
-    keeps_image: bool
+    follows_ami: bool
     address: str
     subnet_id: pulumi.Input[str]
     group_ids: tuple[pulumi.Input[str], ...]
@@ -49,14 +49,15 @@ class InstanceArgs:
         """Properties whose change does nothing to the machine.
 
         What a node is told at its first boot it never reads again, and a new machine has lost the old one's Docker
-        data: other settings in the user data would replace all nodes at once, and with the managers their majority. So
-        a change is for machines that are made from then on, and for those replaced on purpose, one after another
-        (`pulumi up --replace`, which takes the new values). A bastion or a load balancer has nothing to lose, and its
-        configuration is nowhere else. An AMI that is the newest of a series changes when its publisher likes, and must
-        replace nobody.
+        data: another image, or other settings in the user data, would replace all nodes at once, and with the managers
+        their majority. So a change is for machines that are made from then on, and for those replaced on purpose, one
+        after another (`pulumi up --replace`, which takes the new values). A bastion or a load balancer has nothing to
+        lose, and its configuration is nowhere else; but an AMI that is the newest of a series changes when its
+        publisher likes, and must replace nobody.
         """
-        born_with = ["userData", "userDataBase64", "keyName"] if self.is_node else []
-        return [*born_with, *(["ami"] if self.keeps_image else [])]
+        if self.is_node:
+            return ["ami", "userData", "userDataBase64", "keyName"]
+        return [] if self.follows_ami else ["ami"]
 
 
 class Instance(Component):
@@ -135,6 +136,8 @@ class Instance(Component):
             # Else EC2 would stop and start the machine, and nothing would come of it: it is read at the first boot.
             user_data_replace_on_change=not args.is_node,
             disable_api_termination=args.protected,
+            # That is for other tools: what Pulumi may delete after `protect` is off, the provider has to end as well.
+            force_destroy=args.protected,
             tags=self._tags,
             opts=self.child(
                 provider=args.provider,
