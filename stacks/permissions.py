@@ -136,9 +136,6 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         *_of("iam", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies", "ListInstanceProfilesForRole"),
     ),
     "aws:iam/rolePolicy:RolePolicy": _of("iam", "PutRolePolicy", "GetRolePolicy", "DeleteRolePolicy"),
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _of(
-        "iam", "AttachRolePolicy", "DetachRolePolicy", "ListAttachedRolePolicies"
-    ),
     "aws:iam/instanceProfile:InstanceProfile": (
         *_of("iam", "CreateInstanceProfile", "GetInstanceProfile", "DeleteInstanceProfile"),
         *_of("iam", "AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile"),
@@ -288,12 +285,6 @@ SCOPES: tuple[Scope, ...] = (
         actions=("iam:PassRole",),
         resources=(_ROLES,),
         condition={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
-    ),
-    Scope(
-        sid="RolesForSessions",
-        actions=_of("iam", "AttachRolePolicy", "DetachRolePolicy"),
-        resources=(_ROLES,),
-        condition={"ArnEquals": {"iam:PolicyARN": "arn:PARTITION:iam::aws:policy/AmazonSSMManagedInstanceCore"}},
     ),
     Scope(
         sid="RolesOfServices",

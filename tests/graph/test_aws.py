@@ -34,7 +34,6 @@ INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
-ROLE_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 DISK = "aws:ebs/volume:Volume"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
@@ -624,11 +623,14 @@ def test_for_sessions_machines_have_that_permission_and_no_other() -> None:
     (role,) = found.of_type(ROLE)
     trust = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
     assert [statement["Principal"] for statement in trust] == [{"Service": "ec2.amazonaws.com"}]
-    (attachment,) = found.of_type(ROLE_ATTACHMENT)
-    assert attachment.inputs["policyArn"] == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
-    assert names(found, ROLE_POLICY) == set()
+    (policy,) = found.of_type(ROLE_POLICY)
+    (statement,) = json.loads(policy.inputs["policy"])["Statement"]
+    assert sorted(statement["Action"]) == [
+        "ssm:UpdateInstanceInformation",
+        *(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")),
+    ]
     for name in NODES:
-        assert attachment.urn in found.reachable(machine(found, name).urn), name
+        assert policy.urn in found.reachable(machine(found, name).urn), name
         assert machine(found, name).inputs["iamInstanceProfile"] == "flotilla-dev-machine"
 
 

@@ -13,6 +13,7 @@ import yaml
 from components.clouds.aws.agents import join_worker, pool_agent
 from components.clouds.aws.bounds import Pool
 from components.clouds.aws.pool import WorkerPoolArgs
+from components.clouds.aws.session import SESSION_STATEMENTS
 from components.clouds.aws.user_data import LONGEST_USER_DATA
 from components.clouds.cloud import ImageSource, RentedCloudArgs
 from components.machine import EngineSettings
@@ -192,14 +193,13 @@ def test_a_worker_may_read_that_one_parameter_and_nothing_else() -> None:
         "StringEquals": {"kms:ViaService": "ssm.us-east-1.amazonaws.com"},
         "StringLike": {"kms:EncryptionContext:PARAMETER_ARN": parameter},
     }
-    attached = found.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
-    assert [one.name for one in attached if one.name.startswith("aws-pool")] == []
 
 
 def test_with_sessions_a_worker_may_have_sessions_too() -> None:
     found = graph(**SESSION)
-    assert part(found, "identity-session").inputs["policyArn"] == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
-    assert part(found, "identity-session").urn in found.reachable(part(found, "group").urn)
+    alone, policy = (statements(part(one, "identity-policy")) for one in (graph(), found))
+    assert policy == [*alone, dict(SESSION_STATEMENTS[0])]
+    assert part(found, "identity-policy").urn in found.reachable(part(found, "group").urn)
     assert b"amazon-ssm-agent" in worker_data(found)
 
 

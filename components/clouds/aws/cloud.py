@@ -3,7 +3,7 @@ network load balancer or a machine with HAProxy in front."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -14,7 +14,7 @@ from components.clouds.aws.identity import Identity, IdentityArgs
 from components.clouds.aws.instance import Instance, InstanceArgs
 from components.clouds.aws.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.clouds.aws.network import Nat, Network, NetworkArgs
-from components.clouds.aws.session import SESSION_PACKAGES, session_commands, session_proxy_command
+from components.clouds.aws.session import SESSION_PACKAGES, SESSION_STATEMENTS, session_commands, session_proxy_command
 from components.clouds.aws.volume import Volume, VolumeArgs
 from components.clouds.bootstrap import balancer_user_data, node_user_data
 from components.clouds.cloud import ImageSource, MachineKind, RentedCloudArgs
@@ -188,28 +188,24 @@ class AwsCloud(Component):
 
     def _profile(self, kind: MachineKind) -> pulumi.Output[str] | None:
         """The instance profile of a kind of machine; None where it uses nothing of AWS."""
-        session, agent = self._args.rented.access == "session", kind == MANAGER and self._args.pool is not None
+        session = SESSION_STATEMENTS if self._args.rented.access == "session" else ()
+        agent = self._agent_statements() if kind == MANAGER and self._args.pool is not None else ()
         if not session and not agent:
             return None
         key = MANAGER if agent else "machine"
         if key not in self._profiles:
-            self._profiles[key] = self._identity(key, agent=agent, session=session)
+            self._profiles[key] = self._identity(key, (*agent, *session))
         return self._profiles[key]
 
-    def _identity(self, key: str, *, agent: bool, session: bool) -> pulumi.Output[str]:
+    def _agent_statements(self) -> tuple[Mapping[str, Any], ...]:
         from components.clouds.aws.pool import manager_statements  # noqa: PLC0415  as in `pool`
 
-        args = self._args
+        return tuple(manager_statements(self._args.rented.prefix, self._args.region))
+
+    def _identity(self, key: str, statements: tuple[Mapping[str, Any], ...]) -> pulumi.Output[str]:
         identity = Identity(
             self.child_name("identity", key),
-            IdentityArgs(
-                prefix=args.rented.prefix,
-                key=key,
-                region=args.region,
-                statements=tuple(manager_statements(args.rented.prefix, args.region)) if agent else (),
-                session=session,
-                provider=self._api,
-            ),
+            IdentityArgs(prefix=self._args.rented.prefix, key=key, statements=statements, provider=self._api),
             self.child(),
         )
         return identity.profile_name

@@ -14,8 +14,8 @@ from components.component import Component
 @dataclass(frozen=True, kw_only=True)
 class InstanceArgs:
     """`kind` says what the machine is for, `key` its name in the plan; `address` is its fixed private address in
-    `subnet_id`; `public` gives it a public one beside. `follows_ami` replaces a machine that is no node when `ami` changes.
-    `profile_name` is an instance profile, None for a machine that may do nothing in AWS; `user_data` is text."""
+    `subnet_id`; `public` gives it a public one beside. With `follows_ami`, another `ami` replaces a machine that is no
+    node. `profile_name` is an instance profile, None for a machine that may do nothing in AWS; `user_data` is text."""
 
     key: str
     kind: MachineKind

@@ -17,7 +17,7 @@ from components.clouds.aws.agents import FOLDER, join_worker, pool_agent, progra
 from components.clouds.aws.bounds import Pool
 from components.clouds.aws.identity import Identity, IdentityArgs
 from components.clouds.aws.names import dns_suffix, partition
-from components.clouds.aws.session import SESSION_PACKAGES, session_commands
+from components.clouds.aws.session import SESSION_PACKAGES, SESSION_STATEMENTS, session_commands
 from components.clouds.aws.user_data import encode_user_data
 from components.clouds.bootstrap import node_user_data
 from components.clouds.cloud import RentedCloudArgs
@@ -279,14 +279,13 @@ class WorkerPool(Component):
 
     def _identity(self) -> Identity:
         args = self._args
+        session = SESSION_STATEMENTS if args.rented.access == "session" else ()
         return Identity(
             self.child_name("identity"),
             IdentityArgs(
                 prefix=args.rented.prefix,
                 key="pool",
-                region=args.region,
-                statements=worker_statements(args.rented.prefix, args.region),
-                session=args.rented.access == "session",
+                statements=(*worker_statements(args.rented.prefix, args.region), *session),
                 provider=args.provider,
             ),
             self.child(),

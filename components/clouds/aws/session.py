@@ -4,9 +4,31 @@ The machine needs Amazon's agent, which is neither in Debian's images nor in its
 it, the first boot installs Amazon's own package from the bucket of the region (over NAT or the S3 endpoint). What comes
 is the agent's newest version, vouched for by TLS alone; who wants another names an image that has the agent in it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from components.clouds.aws.names import dns_suffix
 
 SESSION_PACKAGES = ("curl",)
+
+SESSION_STATEMENTS: tuple[Mapping[str, Any], ...] = (
+    {
+        "Effect": "Allow",
+        "Action": [
+            "ssm:UpdateInstanceInformation",
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ],
+        "Resource": "*",
+    },
+)
+"""What the agent needs for sessions. AWS's own policy for it also reads every parameter of the account.
+
+Source: AWS Systems Manager's user guide, "Create a custom IAM role for Session Manager". None of the actions knows
+single resources but the data channels, whose names are those of sessions to come.
+"""
 
 _PACKAGE_FILE = "/run/amazon-ssm-agent.deb"
 
