@@ -62,6 +62,9 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         *_of("ec2", "DescribeNetworkInterfaces"),
         *_TAGS,
     ),
+    "aws:ec2/subnetCidrReservation:SubnetCidrReservation": _of(
+        "ec2", "CreateSubnetCidrReservation", "GetSubnetCidrReservations", "DeleteSubnetCidrReservation"
+    ),
     "aws:ec2/internetGateway:InternetGateway": (
         *_of("ec2", "CreateInternetGateway", "DeleteInternetGateway", "DescribeInternetGateways"),
         *_of("ec2", "AttachInternetGateway", "DetachInternetGateway"),

@@ -340,6 +340,17 @@ class ZoneSubnets:
         return address_in(network, host_number(node), field=node, network_field=f"{kind} subnet of zone {self.zone}")
 
 
+def fixed_part(subnet: IPv4Network, *, pool: bool) -> IPv4Network:
+    """The part of a cloud's subnet for addresses that belong to names, to be kept from automatic ones.
+
+    It never depends on how many nodes there are. A pool's workers have automatic addresses: beside one, only what comes
+    before the first worker is kept. Without one it is half of the subnet; a worker beyond has its address as long as
+    nothing else took it.
+    """
+    prefix = 32 - math.ceil(math.log2(FIRST_WORKER)) if pool else subnet.prefixlen + 1
+    return next(subnet.subnets(new_prefix=prefix))
+
+
 def zone_subnets(
     network: IPv4Network,
     zones: Sequence[str],

@@ -27,6 +27,7 @@ MACHINE = "aws:ec2/instance:Instance"
 INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
 ELASTIC_IP = "aws:ec2/eip:Eip"
 SUBNET = "aws:ec2/subnet:Subnet"
+RESERVATION = "aws:ec2/subnetCidrReservation:SubnetCidrReservation"
 NAT = "aws:ec2/natGateway:NatGateway"
 ROUTE = "aws:ec2/route:Route"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -218,6 +219,33 @@ def test_subnets_are_apart_and_inside_the_vpc() -> None:
     assert len(subnets) == 6
     assert all(subnet.subnet_of(vpc) for subnet in subnets)  # pyright: ignore[reportArgumentType]  both are IPv4
     assert [1 for one in subnets for other in subnets if one is not other and one.overlaps(other)] == []
+
+
+@pytest.mark.parametrize(("settings", "kept"), [({}, 2048), (POOL, 64), ({"ssh": DIRECT}, 2048)])
+def test_addresses_that_belong_to_names_are_given_to_nothing_else(settings: dict[str, Any], kept: int) -> None:
+    found = graph(**settings)
+    ranges = {one.inputs["subnetId"]: ip_network(one.inputs["cidrBlock"]) for one in found.of_type(RESERVATION)}
+    assert set(ranges) == {f"{subnet.name}-id" for subnet in found.of_type(SUBNET)}
+    assert {network.num_addresses for network in ranges.values()} == {kept}
+    fixed = [(one, one.inputs["privateIps"]) for one in found.of_type(INTERFACE)]
+    fixed += [(one, [one.inputs["privateIp"]]) for one in found.of_type(MACHINE) if "privateIp" in one.inputs]
+    assert len(fixed) == len(found.of_type(MACHINE))
+    for holder, addresses in fixed:
+        assert all(ip_address(address) in ranges[holder.inputs["subnetId"]] for address in addresses), holder.name
+
+
+def test_what_takes_an_automatic_address_comes_after_the_reservation_and_outlives_another() -> None:
+    found = graph(**POOL)
+    automatic = [one for kind in (NAT, BALANCER, "aws:autoscaling/group:Group") for one in found.of_type(kind)]
+    assert len(automatic) == 3
+    reservations = {one.urn for one in found.of_type(RESERVATION)}
+    for one in automatic:
+        assert reservations & found.reachable(one.urn), one.name
+    assert all(found.by_urn[urn].request["deleteBeforeReplace"] for urn in reservations)
+    # A property that depends on one that is replaced is unknown, and its resource would be replaced as well.
+    for one in found.resources:
+        for field, dependencies in one.request.get("propertyDependencies", {}).items():
+            assert reservations.isdisjoint(dependencies.get("urns", [])), f"{one.name}.{field}"
 
 
 # Machines.

@@ -145,6 +145,7 @@ class AwsCloud(Component):
                 region=args.region,
                 private=args.subnets == "private",
                 nat=args.nat,
+                pool=args.pool is not None,
                 provider=self._api,
             ),
             self.child(),

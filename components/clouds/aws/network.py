@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 from components.component import Component
 from components.naming import physical_name
-from components.plan.addresses import ZoneSubnets
+from components.plan.addresses import ZoneSubnets, fixed_part
 from components.plan.ports import ANYWHERE
 
 Nat = Literal["none", "one", "per_zone"]
@@ -20,7 +20,8 @@ Nat = Literal["none", "one", "per_zone"]
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
     """`network` is the CIDR of the VPC; `private` says whether machines have subnets of their own; `nat` is how many
-    gateways these have to the internet: with `one`, all go through the first zone."""
+    gateways these have to the internet: with `one`, all go through the first zone. With `pool`, an autoscaling group
+    shares the subnets of machines."""
 
     prefix: str
     network: str
@@ -28,6 +29,7 @@ class NetworkArgs:
     region: str
     private: bool
     nat: Nat
+    pool: bool
     provider: aws.Provider
 
     @property
@@ -110,9 +112,25 @@ class Network(Component):
             self.child_name(f"{kind}-association", zone),
             subnet_id=subnet.id,
             route_table_id=table_id,
-            opts=self._child(),
+            # What takes an automatic address knows the subnet by its routes, and must not come before the reservation.
+            # Not by way of that one's output: a reservation that is replaced would replace machines.
+            opts=self.child(provider=self._args.provider, depends_on=[self._reservation(kind, zone, network, subnet)]),
         )
         return association.subnet_id.apply(str)
+
+    def _reservation(
+        self, kind: str, zone: str, network: IPv4Network, subnet: aws.ec2.Subnet
+    ) -> aws.ec2.SubnetCidrReservation:
+        """Load balancers, NAT gateways and pools take any other address than those that belong to names."""
+        return aws.ec2.SubnetCidrReservation(
+            self.child_name(f"{kind}-fixed", zone),
+            subnet_id=subnet.id,
+            cidr_block=str(fixed_part(network, pool=self._args.pool)),
+            reservation_type="explicit",
+            description="addresses that belong to names",
+            # Two of a VPC must not overlap.
+            opts=self.child(provider=self._args.provider, delete_before_replace=True),
+        )
 
     def _private(
         self, tables: Mapping[str, aws.ec2.RouteTable], public: Mapping[str, pulumi.Output[str]]
