@@ -191,7 +191,7 @@ class EngineSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class UserData:
-    """What the user data of machines is made of.
+    """What the user data of machines is made of. `engine` is None for a machine beside the swarm, which runs no Docker.
 
     `registry_authorities` maps `address:port` of a registry to the PEM of the authority that its certificate is from.
     `host_name` is only for clouds whose metadata does not give a machine its node's name. `packages`, `files` (content
@@ -199,7 +199,7 @@ class UserData:
     """
 
     ssh_public_keys: tuple[str, ...]
-    engine: EngineSettings
+    engine: EngineSettings | None
     registry_authorities: Mapping[str, str] = field(default_factory=dict[str, str])
     user: str = _ROOT
     host_name: str | None = None
@@ -267,7 +267,8 @@ def _withheld(text: str) -> str:
 def render_user_data(data: UserData) -> str:
     """The `#cloud-config` of a machine: the same text for the same values, on every cloud."""
     name = f"hostname: {data.host_name}\n" if data.host_name else ""
-    text = "#cloud-config\n" + _login(data.user, data.ssh_public_keys) + name + _what_all_share(_hashable(data))
+    login = _login(data.user, data.ssh_public_keys, docker=data.engine is not None)
+    text = "#cloud-config\n" + login + name + _what_all_share(_hashable(data))
     if _PRIVATE.search(text):
         raise PlanError(
             field="user data",
@@ -282,7 +283,7 @@ def render_user_data(data: UserData) -> str:
 class _Shared:
     """Packages, files and commands of user data: what a thousand machines have in common."""
 
-    engine: EngineSettings
+    engine: EngineSettings | None
     user: str
     registry_authorities: tuple[tuple[str, str], ...]
     packages: tuple[str, ...]
@@ -311,7 +312,7 @@ def _what_all_share(data: _Shared) -> str:
             "locale": "false",
             **_packages(data),
             "write_files": [_file(path, content) for path, content in _files(data).items()],
-            "runcmd": [*_commands(data.engine.package), *data.commands],
+            "runcmd": ["set -e", *(_engine_commands(data.engine) if data.engine else []), *data.commands],
         }
     )
 
@@ -321,10 +322,11 @@ def _yaml(document: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=16)
-def _login(name: str, ssh_public_keys: tuple[str, ...]) -> str:
+def _login(name: str, ssh_public_keys: tuple[str, ...], *, docker: bool) -> str:
     user: dict[str, Any] = {"name": name, "ssh_authorized_keys": [key.strip() for key in ssh_public_keys]}
     if name != _ROOT:
-        user |= {"groups": ["docker"], "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
+        user |= {"groups": ["docker"]} if docker else {}
+        user |= {"shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
     return _yaml(
         {
             "users": [user],
@@ -338,7 +340,7 @@ def _login(name: str, ssh_public_keys: tuple[str, ...]) -> str:
 
 
 def _packages(data: _Shared) -> dict[str, Any]:
-    engine = data.engine.package
+    engine = data.engine and data.engine.package
     names = [*([engine.name] if engine else []), *data.packages]
     return {"package_update": True, "package_upgrade": False, "packages": names} if names else {}
 
@@ -347,14 +349,19 @@ def _files(data: _Shared) -> dict[str, str]:
     files = {
         SSHD_FILE: "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin "
         + ("prohibit-password\n" if data.user == _ROOT else "no\n"),
-        SYSCTL_FILE: "".join(f"net.ipv4.neigh.default.{name} = {value}\n" for name, value in _NEIGHBOURS.items()),
     }
-    if data.engine.package is not None:
-        files[APT_PIN_FILE] = _apt_pin(data.engine.package)
-    files[DAEMON_FILE] = json.dumps(data.engine.daemon(), indent=2, sort_keys=True) + "\n"
-    for registry, authority in data.registry_authorities:
+    engine = _engine_files(data.engine, data.registry_authorities) if data.engine else {}
+    return {**files, **engine, **dict(data.files)}
+
+
+def _engine_files(engine: EngineSettings, authorities: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    files = {SYSCTL_FILE: "".join(f"net.ipv4.neigh.default.{name} = {value}\n" for name, value in _NEIGHBOURS.items())}
+    if engine.package is not None:
+        files[APT_PIN_FILE] = _apt_pin(engine.package)
+    files[DAEMON_FILE] = json.dumps(engine.daemon(), indent=2, sort_keys=True) + "\n"
+    for registry, authority in authorities:
         files[f"{CERTIFICATE_FOLDER}/{registry}/ca.crt"] = authority.strip() + "\n"
-    return {**files, **dict(data.files)}
+    return files
 
 
 def _apt_pin(package: EnginePackage) -> str:
@@ -368,10 +375,9 @@ def _file(path: str, content: str) -> dict[str, str]:
     return {"path": path, "owner": "root:root", "permissions": "0644", "content": content}
 
 
-def _commands(package: EnginePackage | None) -> list[str]:
-    hold = [f"apt-mark hold {package.name}"] if package else []
+def _engine_commands(engine: EngineSettings) -> list[str]:
+    hold = [f"apt-mark hold {engine.package.name}"] if engine.package else []
     return [
-        "set -e",
         *hold,
         # The tables belong to the host's kernel, so that a machine that is a container has no such keys.
         f"sysctl -e -q -p {SYSCTL_FILE}",

@@ -20,7 +20,8 @@ def node_user_data(
     files: Mapping[str, str] | None = None,
     commands: tuple[str, ...] = (),
 ) -> str:
-    """User data of a node (`host_name`) or of a machine beside the swarm (None); `mtu` where only the network knows."""
+    """User data of a node; `host_name` is None where the cloud gives the name, `mtu` is said where only the network
+    knows it."""
     return render_user_data(
         UserData(
             ssh_public_keys=(args.ssh_public_key,),
@@ -35,15 +36,34 @@ def node_user_data(
     )
 
 
+def beside_user_data(
+    args: RentedCloudArgs,
+    *,
+    packages: tuple[str, ...] = (),
+    files: Mapping[str, str] | None = None,
+    commands: tuple[str, ...] = (),
+) -> str:
+    """User data of a machine beside the swarm: a bastion, a load balancer."""
+    return render_user_data(
+        UserData(
+            ssh_public_keys=(args.ssh_public_key,),
+            engine=None,
+            user=args.ssh_user,
+            packages=packages,
+            files=files or {},
+            commands=commands,
+        )
+    )
+
+
 def balancer_user_data(
     args: RentedCloudArgs,
     routes: Sequence[Route],
     *,
-    mtu: int | None = None,
     packages: tuple[str, ...] = (),
     commands: tuple[str, ...] = (),
-) -> tuple[str, str]:
-    """User data of the machine with HAProxy, and the configuration in it: every node a checked backend (E16)."""
+) -> str:
+    """User data of the machine with HAProxy, with its configuration: every node a checked backend (E16)."""
     nodes = {spec.name: args.addresses[spec.name] for spec in args.specs}
     frontends = [
         haproxy.Frontend(
@@ -59,13 +79,10 @@ def balancer_user_data(
         for route in routes
     ]
     configuration = haproxy.render(frontends, statistics_port=args.statistics_port)
-    text = node_user_data(
+    return beside_user_data(
         args,
-        None,
-        mtu=mtu,
         packages=("haproxy", *packages),
         files={HAPROXY_FILE: configuration},
         # The package keeps the file that was there before it, but has not read it where it was started first.
         commands=("systemctl restart haproxy", *commands),
     )
-    return text, configuration

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from components.storage.volume import StoredVolume, VolumeSpec
     from components.swarm.cluster import SwarmCluster
 
+BASTION = "bastion"
+LOAD_BALANCER = "load-balancer"
+"""Names of the machines beside the swarm."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Image:

@@ -131,14 +131,16 @@ class Recorder(MockMonitor):
 
 
 def fake_inputs(settings: dict[str, Any]) -> Inputs:
-    """The settings under test with files that need not exist."""
+    """The settings under test with files that need not exist, but for that of a registry's authority."""
     images = {name: Image(repository=name, digest="sha256:" + "0" * 64) for name in SERVICES}
     parsed = parse_settings(settings)
+    authority = parsed.registry.authority_file
     inputs = Inputs(
         stack="dev",
         settings=parsed,
         ssh_public_key=PUBLIC_KEY,
         identity_file="/project/.flotilla/id_ed25519",
+        registry_authority=(PROJECT_FOLDER / authority).read_text() if authority else None,
         sources={"mine.py": "print(1)\n"},
         composed=load_composed(parsed, PROJECT_FOLDER),
     )

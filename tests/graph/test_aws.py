@@ -830,7 +830,7 @@ def test_haproxy_is_a_machine_with_fixed_addresses_and_every_node_behind_it() ->
     configuration = file(found, "load-balancer", "/etc/haproxy/haproxy.cfg")
     addresses = {node.inputs["advertiseAddress"] for node in found.of_type("swarm:index:Node")}
     assert set(re.findall(r"server \S+ ([0-9.]+):8080 check", configuration)) == addresses
-    assert "haproxy" in user_data(found, "load-balancer")["packages"]
+    assert user_data(found, "load-balancer")["packages"] == ["haproxy"]
     address = public_address("aws-load-balancer-public")
     assert urls(found) == {
         "web": f"http://{address}:8080/",

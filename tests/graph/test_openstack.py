@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -245,20 +246,21 @@ def test_the_mtu_is_what_the_network_says() -> None:
     found = graph()
     assert "mtu" not in found.named("openstack-network-network").inputs
     assert overlay_mtus(found) == {str(MTU)}
-    assert {engine_mtu(found, name) for name in (*NODES, "bastion")} == {MTU}
+    assert {engine_mtu(found, name) for name in NODES} == {MTU}
 
 
 def test_in_the_first_preview_the_mtu_is_not_guessed() -> None:
     found = graph("preview")
     assert overlay_mtus(found) == {UNKNOWN}
-    assert {resource.inputs["userData"] for resource in found.of_type(SERVER)} == {UNKNOWN}
+    data = {resource.name: resource.inputs["userData"] for resource in found.of_type(SERVER)}
+    assert {name for name, text in data.items() if text != UNKNOWN} == {"openstack-bastion-machine"}
 
 
 @both_modes
 def test_an_mtu_in_the_settings_wins(mode: str) -> None:
     found = graph(mode, network={"mtu": 1400})
     assert overlay_mtus(found) == {"1400"}
-    assert {engine_mtu(found, name) for name in (*NODES, "bastion")} == {1400}
+    assert {engine_mtu(found, name) for name in NODES} == {1400}
 
 
 def test_neutron_gives_away_no_address_of_ours_by_itself() -> None:
@@ -598,27 +600,36 @@ def test_haproxy_is_a_machine_that_knows_every_node(mode: str) -> None:
     configuration = file(found, "load-balancer", "/etc/haproxy/haproxy.cfg")
     for name in NODES:
         assert f"server {name} {port(found, name).inputs['fixedIps'][0]['ipAddress']}:8080 check" in configuration
-    assert user_data(found, "load-balancer")["packages"][-1] == "haproxy"
-    assert engine_mtu(found, "load-balancer") == 1400
+    assert user_data(found, "load-balancer")["packages"] == ["haproxy"]
     assert found.named("openstack-load-balancer-public").type == FLOATING_IP
 
 
 def test_user_data_that_nova_takes_goes_as_text_and_larger_ones_compressed() -> None:
     longest = "x" * (LONGEST_USER_DATA // 4 * 3)
-    assert fitting(longest) == longest
-    sent = fitting(longest + "x")
+    assert fitting(longest, machine="manager-1") == longest
+    sent = fitting(longest + "x", machine="manager-1")
     assert len(sent) <= LONGEST_USER_DATA
     assert gzip.decompress(base64.b64decode(sent)).decode() == longest + "x"
 
 
 def test_user_data_that_is_too_long_even_compressed_is_refused() -> None:
-    noise = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(2_000))
-    with pytest.raises(PlanError, match=r"user data is '128000 bytes, [0-9]+ compressed': Nova takes 65535"):
-        fitting(noise)
+    said = r"user data of manager-1 is '128000 bytes, [0-9]+ compressed': Nova takes 65535"
+    with pytest.raises(PlanError, match=said):
+        fitting(noise(128_000), machine="manager-1")
 
 
-def test_haproxy_gets_the_mtu_of_the_network() -> None:
-    assert engine_mtu(graph(load_balancer={"kind": "haproxy"}), "load-balancer") == MTU
+def test_user_data_of_nodes_that_will_be_too_long_is_refused_before_the_network_tells_its_mtu(tmp_path: Path) -> None:
+    """In a first preview the MTU is unknown, and nothing that waits for it is rendered."""
+    authority = tmp_path / "authority.pem"
+    authority.write_text(f"-----BEGIN CERTIFICATE-----\n{noise(100_000)}\n-----END CERTIFICATE-----\n")
+    registry = {"address": "registry.example.com", "authority_file": str(authority)}
+    with pytest.raises(AssertionError, match=r"user data of manager-1 is '[0-9]+ bytes, .*registry\.authority_file"):
+        graph("preview", registry=registry)
+
+
+def noise(length: int) -> str:
+    """Text that hardly compresses."""
+    return "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(length // 64 + 1))[:length]
 
 
 def test_haproxys_machine_is_made_anew_with_its_configuration_at_the_same_addresses() -> None:

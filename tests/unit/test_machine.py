@@ -46,7 +46,8 @@ INSTALLED = UserData(
     user="admin",
     host_name="worker-1",
 )
-CASES = {"local": LOCAL, "installed": INSTALLED}
+BESIDE = UserData(ssh_public_keys=(PUBLIC_KEY,), engine=None, user="admin")
+CASES = {"local": LOCAL, "installed": INSTALLED, "beside": BESIDE}
 
 
 def parsed(data: UserData) -> dict[str, Any]:
@@ -156,6 +157,11 @@ def test_the_engine_is_installed_pinned_and_held_only_where_the_image_lacks_it()
     assert "apt-mark hold docker.io" in document["runcmd"]
     pin = files(INSTALLED)["/etc/apt/preferences.d/60-flotilla-engine"]
     assert "Pin: version 20.10.24*\nPin-Priority: 1001" in pin
+
+
+def test_a_machine_beside_the_swarm_has_nothing_of_docker() -> None:
+    assert "docker" not in render_user_data(BESIDE)
+    assert "docker" in render_user_data(INSTALLED)
 
 
 def test_a_failing_command_fails_the_boot() -> None:

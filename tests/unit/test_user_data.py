@@ -7,6 +7,7 @@ import random
 import pytest
 
 from components.clouds.aws.user_data import LONGEST_USER_DATA, encode_user_data
+from components.clouds.cloud import LOAD_BALANCER
 from components.plan.errors import PlanError
 
 
@@ -35,3 +36,8 @@ def test_what_is_too_long_even_compressed_is_refused_with_its_sizes() -> None:
     message = str(refusal.value)
     assert message.startswith("user data of the pool of workers is '30000 bytes, ")
     assert "EC2 takes 16384 at most; keep fewer certificates in registry.authority_file" in message
+
+
+def test_a_load_balancer_with_too_many_nodes_is_told_what_makes_it_shorter() -> None:
+    with pytest.raises(PlanError, match=r"use load_balancer\.kind: managed, or fewer nodes or published ports$"):
+        encode_user_data(noise(30_000), machine=LOAD_BALANCER)

@@ -16,8 +16,8 @@ from components.clouds.aws.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.clouds.aws.network import Nat, Network, NetworkArgs
 from components.clouds.aws.session import SESSION_PACKAGES, SESSION_STATEMENTS, session_commands, session_proxy_command
 from components.clouds.aws.volume import Volume, VolumeArgs
-from components.clouds.bootstrap import balancer_user_data, node_user_data
-from components.clouds.cloud import ImageSource, MachineKind, RentedCloudArgs
+from components.clouds.bootstrap import balancer_user_data, beside_user_data, node_user_data
+from components.clouds.cloud import BASTION, LOAD_BALANCER, ImageSource, MachineKind, RentedCloudArgs
 from components.component import Component
 from components.machine import Machine, MachineSpec, SshEndpoint
 from components.naming import MANAGER, WORKER, physical_name
@@ -29,8 +29,6 @@ from components.storage.volume import StoredVolume, VolumeSpec
 from components.swarm.cluster import SwarmCluster
 from components.swarm.jump import JumpHost, JumpHostArgs
 
-_LOAD_BALANCER = "load-balancer"
-_BASTION = "bastion"
 _STACK_TAG = "flotilla.stack"
 _LONGEST_NAME = 255
 _KEY_TYPES = ("ssh-ed25519", "ssh-rsa")
@@ -297,7 +295,7 @@ class AwsCloud(Component):
 
     def _bastion(self) -> JumpHost:
         rented = self._args.rented
-        instance = self._beside(_BASTION, _BASTION, user_data=node_user_data(rented, None))
+        instance = self._beside(BASTION, BASTION, user_data=beside_user_data(rented))
         return JumpHost(
             self.child_name("jump"),
             JumpHostArgs(
@@ -383,7 +381,7 @@ class AwsCloud(Component):
         # The machines of a pool come and go by themselves: their group is what is behind the balancer.
         members = () if self._group_name is not None else rented.members
         balancer = LoadBalancer(
-            self.child_name(_LOAD_BALANCER),
+            self.child_name(LOAD_BALANCER),
             LoadBalancerArgs(
                 prefix=rented.prefix,
                 vpc_id=self._network.vpc.id,
@@ -402,7 +400,7 @@ class AwsCloud(Component):
         """The configuration is in the user data: another node or port makes it a new machine, at the same addresses."""
         rented = self._args.rented
         packages, commands = self._session()
-        user_data, _ = balancer_user_data(rented, routes, packages=packages, commands=commands)
-        address = self._beside(_LOAD_BALANCER, "balancer", user_data=user_data).public_address
+        user_data = balancer_user_data(rented, routes, packages=packages, commands=commands)
+        address = self._beside(LOAD_BALANCER, "balancer", user_data=user_data).public_address
         urls = {route.service: route.url(address) for route in routes}
         return {**urls, "statistics": url(address, rented.statistics_port)}

@@ -11,5 +11,4 @@ LONGEST_USER_DATA = 16 * 1024
 def encode_user_data(text: str, *, machine: str) -> str:
     """The base64 of user data; PlanError where it is too long even compressed."""
     limit = f"EC2 takes {LONGEST_USER_DATA} at most"
-    field = f"user data of {machine}"
-    return base64.b64encode(fitting_bytes(text, room=LONGEST_USER_DATA, field=field, limit=limit)).decode()
+    return base64.b64encode(fitting_bytes(text, room=LONGEST_USER_DATA, machine=machine, limit=limit)).decode()

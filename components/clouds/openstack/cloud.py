@@ -1,7 +1,7 @@
 """The cloud on OpenStack: network, security groups, machines whose addresses outlive them, volumes, and Octavia or a
 machine with HAProxy in front."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
@@ -9,8 +9,8 @@ from typing import Literal
 import pulumi
 import pulumi_openstack as openstack
 
-from components.clouds.bootstrap import balancer_user_data, node_user_data
-from components.clouds.cloud import ImageSource, MachineKind, RentedCloudArgs
+from components.clouds.bootstrap import balancer_user_data, beside_user_data, node_user_data
+from components.clouds.cloud import BASTION, LOAD_BALANCER, ImageSource, MachineKind, RentedCloudArgs
 from components.clouds.openstack.firewall import Firewall, FirewallArgs
 from components.clouds.openstack.instance import BootVolume, Instance, InstanceArgs
 from components.clouds.openstack.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -21,6 +21,7 @@ from components.component import Component
 from components.machine import Machine, MachineSpec, SshEndpoint
 from components.naming import MANAGER, parse_node_name, physical_name
 from components.plan.errors import PlanError
+from components.plan.mtu import LARGEST_UNDERLAY
 from components.plan.ports import SSH
 from components.services.route import Route, url
 from components.storage.profiles import Profile
@@ -28,8 +29,6 @@ from components.storage.volume import StoredVolume, VolumeSpec
 from components.swarm.cluster import SwarmCluster
 from components.swarm.jump import JumpHost, JumpHostArgs
 
-_LOAD_BALANCER = "load-balancer"
-_BASTION = "bastion"
 _LONGEST_NAME = 255
 _MOST_IN_SERVER_GROUP = 10
 """Members that Nova's default quota (`server_group_members`) allows."""
@@ -177,7 +176,7 @@ class OpenstackCloud(Component):
             spec.name,
             spec.role,
             zone=spec.zone,
-            user_data=self._with_mtu(lambda mtu: node_user_data(rented, spec.name, mtu=mtu)),
+            user_data=self._node_user_data(spec.name),
             groups=self._firewall.of("nodes", spec.role),
             public=rented.access == "direct",
             allowed_addresses=self._args.allowed_addresses,
@@ -187,10 +186,10 @@ class OpenstackCloud(Component):
     def _bastion(self) -> JumpHost:
         rented = self._args.rented
         instance = self._instance(
-            _BASTION,
-            _BASTION,
-            user_data=self._with_mtu(lambda mtu: node_user_data(rented, None, mtu=mtu)),
-            groups=self._firewall.of(_BASTION),
+            BASTION,
+            BASTION,
+            user_data=fitting(beside_user_data(rented), machine=BASTION),
+            groups=self._firewall.of(BASTION),
             public=True,
         )
         return JumpHost(
@@ -244,11 +243,14 @@ class OpenstackCloud(Component):
             self.child(),
         )
 
-    def _with_mtu(self, render: Callable[[int | None], str]) -> pulumi.Input[str]:
-        """User data needs the MTU, which the network knows once it is there, unless the settings say it."""
-        if self._args.mtu is not None:
-            return fitting(render(self._args.mtu))
-        return self._network.mtu.apply(lambda mtu: fitting(render(mtu)))
+    def _node_user_data(self, name: str) -> pulumi.Input[str]:
+        """It needs the MTU, which the network knows once it is there, unless the settings say it."""
+        rented, mtu = self._args.rented, self._args.mtu
+        # Of the longest kind, so that what is too long is refused here, and not when the network is there.
+        known = fitting(node_user_data(rented, name, mtu=mtu or LARGEST_UNDERLAY), machine=name)
+        if mtu is not None:
+            return known
+        return self._network.mtu.apply(lambda found: fitting(node_user_data(rented, name, mtu=found), machine=name))
 
     def _machine(self, spec: MachineSpec) -> Machine:
         rented, instance = self._args.rented, self._instances[spec.name]
@@ -293,10 +295,10 @@ class OpenstackCloud(Component):
     def _octavia(self, routes: tuple[Route, ...]) -> Mapping[str, pulumi.Input[str]]:
         args, rented = self._args, self._args.rented
         balancer = LoadBalancer(
-            self.child_name(_LOAD_BALANCER),
+            self.child_name(LOAD_BALANCER),
             LoadBalancerArgs(
-                physical_name=physical_name(rented.prefix, _LOAD_BALANCER),
-                address=rented.addresses[_LOAD_BALANCER],
+                physical_name=physical_name(rented.prefix, LOAD_BALANCER),
+                address=rented.addresses[LOAD_BALANCER],
                 subnet_id=self._network.subnet_id,
                 external_network=args.external_network,
                 members={spec.name: self._instances[spec.name] for spec in rented.members},
@@ -311,9 +313,9 @@ class OpenstackCloud(Component):
         """The configuration is in the user data: another node or port makes it a new machine, at the same addresses."""
         rented = self._args.rented
         address = self._instance(
-            _LOAD_BALANCER,
+            LOAD_BALANCER,
             "balancer",
-            user_data=self._with_mtu(lambda mtu: balancer_user_data(rented, routes, mtu=mtu)[0]),
+            user_data=fitting(balancer_user_data(rented, routes), machine=LOAD_BALANCER),
             groups=self._firewall.of("balancer"),
             public=True,
         ).reached_at
