@@ -71,8 +71,9 @@ def test_wordpress_answers_with_a_finished_site(platform: Platform) -> None:
 def test_a_person_sees_both_applications_in_a_browser(platform: Platform) -> None:
     blog = look(BLOG, wait_for="Flotilla")
     assert not blog.is_blank
-    web = look(WEB, wait_for="worker-")
+    web = look(WEB, wait_for="service web")
     assert not web.is_blank
+    assert re.search(r"node (?:manager|worker)-\d", web.text), web.text
 
 
 def backends_up() -> int:
