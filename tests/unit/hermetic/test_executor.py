@@ -87,7 +87,9 @@ class Stack:
 
     def calls(self) -> list[str]:
         log = self.folder / "log"
-        return [json.loads(line)["method"] for line in log.read_text().splitlines()] if log.exists() else []
+        lines = log.read_text().splitlines() if log.exists() else []
+        # The last one may be half written.
+        return [json.loads(line)["method"] for line in lines if line.endswith("}")]
 
     def state(self) -> dict[str, object]:
         return json.loads(self.run("stack", "export").stdout)["deployment"]

@@ -7,6 +7,7 @@ import pytest
 
 from hermetic.journal import Journal
 from hermetic.state import Deployment, PendingOperation, ResourceState
+from tests.waiting import wait_for
 
 
 class Disk:
@@ -72,6 +73,7 @@ def test_commits_that_wait_for_the_disk_share_one_write() -> None:
     threads = [threading.Thread(target=journal.begin, args=(_state(f"r{n}"), "creating")) for n in range(20)]
     for thread in threads:
         thread.start()
+    wait_for("all to have begun", lambda: len(journal.snapshot().pending_operations) == 20)
     disk.gate.set()
     for thread in threads:
         thread.join(10)

@@ -28,6 +28,16 @@ class Started:
         output: bytes = self.client.exec_start(command)
         return self.client.exec_inspect(command)["ExitCode"], output.decode(errors="replace")
 
+    def processes(self) -> str:
+        """Arguments and environments of all that runs inside, asked as each of its users: root sees but his own.
+
+        The environment of a program that changed its own user, as a database does, nobody sees: it is the container's.
+        """
+        script = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' '"
+        owners = set(self.run("sh", "-c", "stat --format %u /proc/[0-9]* 2>/dev/null")[1].split())
+        commands = (self.client.exec_create(self.identity, ["sh", "-c", script], user=owner) for owner in owners)
+        return "".join(self.client.exec_start(one["Id"]).decode(errors="replace") for one in commands)
+
     def port(self, internal: int) -> int:
         """The port on 127.0.0.1."""
         return int(self.client.port(self.identity, internal)[0]["HostPort"])
@@ -36,7 +46,7 @@ class Started:
         """Everything that it said."""
         return self.client.logs(self.identity).decode(errors="replace")
 
-    def says(self, text: str, seconds: float = 30) -> None:
+    def says(self, text: str, seconds: float = 180) -> None:
         """Wait until `text` is in its log, which the engine writes a little after the program."""
         wait_for(lambda: f"{text!r} in the log:\n{self.logs()}", lambda: text in self.logs(), seconds)
 

@@ -28,5 +28,5 @@ def test_influxdb_runs_without_root_and_stops_gracefully(yard: Yard, influxdb_im
     started = _influxdb(yard, influxdb_image, {})
     assert "\nmetrics\n" not in started.run("influx", "-execute", "SHOW DATABASES")[1]
     assert started.run("id", "-un") == (0, "influxdb\n")
-    yard.client.stop(started.identity, timeout=10)
+    yard.client.stop(started.identity, timeout=30)
     assert yard.client.inspect_container(started.identity)["State"]["ExitCode"] == 0

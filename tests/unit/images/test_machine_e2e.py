@@ -85,7 +85,8 @@ class _Machine:
 
     def wait(self) -> None:
         wait_for("ssh answers", lambda: self.ssh("true").returncode == 0)
-        wait_for("cloud-init ends", lambda: "status: running" not in self.ssh("cloud-init status").stdout)
+        ended = ("status: done", "status: error")
+        wait_for("cloud-init ends", lambda: self.ssh("cloud-init status").stdout.strip() in ended)
 
 
 def test_a_machine_boots_swarms_and_pulls_from_the_registry_that_it_trusts(yard: Yard, tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_machine_boots_swarms_and_pulls_from_the_registry_that_it_trusts(yard:
     assert "status: done" in machine.ssh("cloud-init status --long").stdout
     wait_for("the engine answers", lambda: machine.ssh("docker info").returncode == 0)
     facts = machine.ssh(
-        "docker info --format '{{.ServerVersion}} {{.CgroupDriver}}'; systemctl is-system-running; hostname"
+        "docker info --format '{{.ServerVersion}} {{.CgroupDriver}}'; systemctl is-system-running --wait; hostname"
     )
     assert facts.stdout.split() == ["20.10.24+dfsg1", "systemd", "running", "node-1"]
     assert machine.ssh("docker swarm init").returncode == 0
@@ -125,10 +126,9 @@ def test_a_machine_that_starts_again_keeps_its_settings_and_is_ready(yard: Yard,
     machine = _Machine(yard, tmp_path, "registry.invalid", "none")
     machine.wait()
     assert machine.ssh("docker swarm init").returncode == 0
-    yard.client.restart(machine.container.identity, timeout=10)
+    yard.client.restart(machine.container.identity, timeout=30)
     machine.find()
     machine.wait()
     assert "status: done" in machine.ssh("cloud-init status").stdout
-    wait_for(
-        "the swarm is back", lambda: "active" in machine.ssh("docker info --format '{{.Swarm.LocalNodeState}}'").stdout
-    )
+    state = "docker info --format '{{.Swarm.LocalNodeState}}'"
+    wait_for("the swarm is back", lambda: machine.ssh(state).stdout == "active\n")

@@ -199,13 +199,17 @@ def test_the_node_exporter_tells_of_the_machine_and_of_nothing_of_its_container(
 ) -> None:
     binds = ["/proc:/host/proc:ro", "/sys:/host/sys:ro", "/:/host/root:ro"]
     started = yard.start(images["node-exporter"], host={"Binds": binds, "CapDrop": ["ALL"], "ReadonlyRootfs": True})
-    wait_for("it answers", lambda: started.run("curl", "-fsS", "http://127.0.0.1:9100/metrics")[0] == 0)
-    metrics = started.run("curl", "-fsS", "http://127.0.0.1:9100/metrics")[1]
+
+    def told() -> str:
+        code, text = started.run("curl", "-fsS", "http://127.0.0.1:9100/metrics")
+        return text if code == 0 else ""
+
+    metrics = wait_for("it answers", told)
     assert "node_memory_MemTotal_bytes" in metrics
     assert "node_filesystem_avail_bytes{" in metrics
     assert "node_network_" not in metrics
     assert "node_uname_info" not in metrics
-    yard.client.stop(started.identity, timeout=10)
+    yard.client.stop(started.identity, timeout=30)
 
 
 def test_the_node_exporter_without_the_machines_folders_refuses_to_tell_of_a_container(
@@ -225,7 +229,7 @@ def test_the_exporter_is_unhealthy_while_no_manager_answers_and_ends_gracefully(
     assert status == 503
     assert "tcp://127.0.0.1:1 does not answer /nodes" in said
     assert started.run("id", "-un")[1].strip() == "nobody"
-    yard.client.stop(started.identity, timeout=10)
+    yard.client.stop(started.identity, timeout=30)
     assert yard.client.inspect_container(started.identity)["State"]["ExitCode"] == 0
 
 
@@ -246,8 +250,12 @@ def test_the_exporter_of_a_node_answers_with_every_container_of_its_engine(
         ports=(9101,),
         host={"Binds": [f"{SOCKET}:/run/engine.sock:ro"], "GroupAdd": [str(SOCKET.stat().st_gid)]},
     )
-    wait_for("it answers", lambda: get(started, 9101, "/metrics")[0] == 200)
-    metrics = get(started, 9101, "/metrics")[1]
-    assert f'name="{yard.prefix}-measured"' in metrics
+    own = f'name="{yard.prefix}-measured"'
+
+    def told() -> str:
+        text = get(started, 9101, "/metrics")[1]
+        return text if own in text else ""
+
+    metrics = wait_for("it tells of itself", told)
     assert "flotilla_swarm_" not in metrics
     assert get(started, 9101, "/engine")[0] == 503

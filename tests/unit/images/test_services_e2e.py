@@ -79,7 +79,7 @@ def test_the_page_of_nginx_tells_task_node_and_service(yard: Yard) -> None:
 def test_nginx_runs_without_root_and_stops_gracefully(yard: Yard) -> None:
     web = _web(yard)
     assert web.run("id", "-un")[1].strip() == "www-data"
-    yard.client.stop(web.identity, timeout=10)
+    yard.client.stop(web.identity, timeout=30)
     assert yard.client.inspect_container(web.identity)["State"]["ExitCode"] == 0
 
 
@@ -89,7 +89,7 @@ def test_haproxy_forwards_is_healthy_and_ends_gracefully(yard: Yard) -> None:
     proxy = yard.start(yard.images["haproxy"], files=files, ports=(8000,))
     _healthy(proxy, "haproxy-health")
     wait_for("the page comes through the proxy", lambda: _get(proxy, 8000)[0] == 200)
-    yard.client.stop(proxy.identity, timeout=10)
+    yard.client.stop(proxy.identity, timeout=30)
     assert yard.client.inspect_container(proxy.identity)["State"]["ExitCode"] == 0
 
 
@@ -117,7 +117,12 @@ def test_replicas_of_wordpress_that_start_at_once_make_one_finished_site(yard: Y
     _healthy(database, "database-health")
     for replica in replicas:
         _healthy(replica, "wordpress-health")
-    assert "".join(replica.logs() for replica in replicas).count("the site is installed") == 1
+
+    def installed() -> int:
+        return "".join(replica.logs() for replica in replicas).count("the site is installed")
+
+    wait_for("it is said", installed)
+    assert installed() == 1
 
     for name, replica in zip(("site-1", "site-2"), replicas, strict=True):
         headers = {"X-Forwarded-Host": "blog.example:8443", "X-Forwarded-Proto": "https"}

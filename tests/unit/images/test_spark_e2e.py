@@ -60,7 +60,16 @@ def healthy(started: Started, part: str) -> None:
     wait_for(f"the {part} is content", lambda: started.run("spark-health", part)[0] == 0, SECONDS)
 
 
-def pages(started: Started, path: str) -> dict[str, object]:
+def finished(master: Started) -> None:
+    """The master tells an application apart as finished a moment after its driver is gone."""
+
+    def last() -> str:
+        return pages(master, "8080/json/")["completedapps"][0]["state"]
+
+    wait_for("the application is finished", lambda: last() == "FINISHED")
+
+
+def pages(started: Started, path: str) -> Any:
     code, text = started.run("curl", "-fsS", f"http://127.0.0.1:{path}")
     assert code == 0, text
     return json.loads(text)
@@ -73,7 +82,7 @@ def test_a_worker_that_was_there_first_is_healthy_only_when_the_master_took_it_i
     master = start("master", environment=DAEMON, alias="spark-master")
     healthy(master, "master")
     healthy(worker, "worker")
-    (joined,) = pages(master, "8080/json/")["workers"]  # type: ignore[misc]
+    (joined,) = pages(master, "8080/json/")["workers"]
     assert (joined["state"], joined["cores"], joined["memory"]) == ("ALIVE", 1, 604)
     assert worker.run("id", "-un")[1].strip() == "spark"
 
@@ -82,7 +91,7 @@ def test_a_worker_that_was_there_first_is_healthy_only_when_the_master_took_it_i
     assert code == 0
     assert "Spark Worker at" in page
 
-    yard.client.stop(master.identity, timeout=10)
+    yard.client.stop(master.identity, timeout=30)
     assert yard.client.inspect_container(master.identity)["State"]["ExitCode"] == 143, "ended by SIGTERM, in time"
 
 
@@ -91,7 +100,9 @@ def test_words_are_counted_on_a_worker_and_written_where_the_driver_is(start: St
     master = start("master", environment={**DAEMON, **SHARED}, files=SECRET, alias="spark-master")
     worker = start("worker", environment={**WORKER, **SHARED}, files=SECRET, host={"Memory": 2**30})
     healthy(worker, "worker")
-    assert "of-spark" not in worker.run("sh", "-c", "cat /proc/[0-9]*/cmdline")[1]
+    running = worker.processes()
+    assert "org.apache.spark.deploy.worker.Worker" in running
+    assert "of-spark" not in running
     volume = yard.client.create_volume(labels={"flotilla.test": yard.prefix})["Name"]
     try:
         words = (
@@ -109,12 +120,13 @@ def test_words_are_counted_on_a_worker_and_written_where_the_driver_is(start: St
         assert code == 0, driver.logs()
         results = yard.client.logs(driver.identity, stderr=False).decode()
         assert results == "6 words, 4 different, in /data/output\n"
-        assert pages(master, "8080/json/")["completedapps"][0]["state"] == "FINISHED"  # type: ignore[index]
+        finished(master)
 
         history = start("history", environment={**DAEMON, **DRIVER}, host={"Binds": [f"{volume}:/data"]})
         healthy(history, "history")
-        (seen,) = pages(history, "18080/api/v1/applications")
-        assert seen["name"] == "WordCount"  # type: ignore[index]
+        # It reads the folder every few seconds.
+        seen = wait_for("the application", lambda: pages(history, "18080/api/v1/applications"), SECONDS)
+        assert [one["name"] for one in seen] == ["WordCount"]
         written = history.run("sh", "-c", "cd /data/output && ls && cat part-*")[1].split("\n")
         assert written[:3] == ["_SUCCESS", "part-00000", "part-00001"]
         assert sorted(written[3:-1]) == ["('be', 2)", "('not', 1)", "('or', 1)", "('to', 2)"]
@@ -162,15 +174,14 @@ def test_in_hdfs_words_are_counted_and_the_event_log_is_kept_as_soon_as_files_ca
     assert folders["/spark/history"] == ("drwxrwxrwt", "hadoop"), "everybody keeps a log, and removes his own alone"
 
     def seen() -> list[tuple[str, str]]:
-        applications: list[dict[str, Any]] = pages(history, "18080/api/v1/applications")  # type: ignore[assignment]
         return [
             (one["name"], one["attempts"][0]["logSourceFullPath"])
-            for one in applications
+            for one in pages(history, "18080/api/v1/applications")
             if one["attempts"][0]["completed"]
         ]
 
     wait_for("the history server shows both from HDFS", lambda: seen() == [("HdfsWordCount", EVENTS)] * 2, SECONDS)
-    assert pages(master, "8080/json/")["completedapps"][0]["state"] == "FINISHED"  # type: ignore[index]
+    finished(master)
 
 
 def test_a_worker_without_the_word_is_sent_away(start: Start) -> None:

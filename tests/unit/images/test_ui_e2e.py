@@ -2,7 +2,6 @@
 a browser, and how it ends."""
 
 import secrets
-import socket
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 _SECRET = "/run/secrets/ui-password"
+_PORT = 28950  # below those that systems give away by themselves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +39,11 @@ def served(tmp_path: Path) -> Generator[Served]:
     password = tmp_path / "password"
     password.write_text(f"{PASSWORD}\n")
     tmp_path.chmod(0o755)
-    with socket.socket() as free, serving() as answering:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with serving() as answering:
         identity: str = client.create_container(
             recipes()["ui"].reference,
             name=f"flotilla-test-{secrets.token_hex(3)}",
-            environment={"UI_ENGINE": answering.endpoint, "UI_PASSWORD_FILE": _SECRET, "UI_PORT": str(port)},
+            environment={"UI_ENGINE": answering.endpoint, "UI_PASSWORD_FILE": _SECRET, "UI_PORT": str(_PORT)},
             host_config=client.create_host_config(
                 network_mode="host", binds=[f"{password}:{_SECRET}:ro"], cap_drop=["ALL"], read_only=True
             ),
@@ -55,7 +52,7 @@ def served(tmp_path: Path) -> Generator[Served]:
         try:
             client.start(identity)
             wait_for(lambda: f"a healthy page: {started.logs()}", lambda: started.run("ui-health")[0] == 0)
-            yield Served(container=started, engine=answering, address=f"127.0.0.1:{port}")
+            yield Served(container=started, engine=answering, address=f"127.0.0.1:{_PORT}")
         finally:
             client.remove_container(identity, force=True, v=True)
 
@@ -71,14 +68,14 @@ def test_a_person_sees_nodes_and_services_in_a_browser_and_only_with_the_passwor
 
 def test_it_is_healthy_when_it_can_list_services_and_not_when_it_only_runs(served: Served) -> None:
     served.engine.told.pop("/services?status=true")
-    wait_for("the check to fail", lambda: served.container.run("ui-health")[0] != 0, 10)
+    wait_for("the check to fail", lambda: served.container.run("ui-health")[0] != 0)
     assert served.container.run("curl", "-fsS", f"http://{served.address}/alive") == (0, "ok\n")
     served.container.says("was answered with 503: This node is not a swarm manager.")
 
 
 def test_it_runs_without_root_and_ends_when_it_is_told(served: Served) -> None:
     assert served.container.run("id", "-un") == (0, "ui\n")
-    served.container.client.stop(served.container.identity, timeout=9)
+    served.container.client.stop(served.container.identity, timeout=30)
     assert served.container.client.inspect_container(served.container.identity)["State"]["ExitCode"] == 0
 
 

@@ -84,7 +84,7 @@ def test_a_task_that_ends_again_and_again_is_not_running(operation: Operation) -
     flickering = [[task(number, "running"), task(number + 1, "running")] for number in range(1, 9)] * 1000
     failed = [task(9, "failed", Err="task: non-zero exit (3)")]
     with pytest.raises(DidNotConvergeError, match=r"did not converge after 5s; task 9 on worker-1 is failed: .*\(3\)"):
-        created(operation, Swarm(*flickering[:20], failed), timeout=0.6)
+        created(operation, Swarm(*flickering[:6], failed), timeout=0.6)
 
 
 def test_a_task_that_finds_no_node_is_told_in_the_swarms_words(operation: Operation) -> None:

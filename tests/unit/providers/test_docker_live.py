@@ -181,7 +181,7 @@ def test_a_machine_like_container_is_as_it_was_asked_for(local: Made, daemon: do
                 {"file": "/etc/hello", "content": "hi\n", "permissions": "0600"},
                 {"file": "/var/lib/seed/run.sh", "content": "#!/bin/sh\nexit 0\n", "executable": True},
             ],
-            "healthcheck": {"tests": ["CMD", "/bin/true"], "interval": "1s", "timeout": "1s", "retries": 3},
+            "healthcheck": {"tests": ["CMD", "/bin/true"], "interval": "1s", "timeout": "30s", "retries": 3},
             "wait": True,
         },
     )
@@ -268,8 +268,8 @@ def service(name: str, command: list[str], **more: Any) -> dict[str, Any]:
             "containerSpec": {"image": "bb:1", "commands": command, "init": True, "stopGracePeriod": "2s"},
             "restartPolicy": {"condition": "any", "delay": "1s", "window": "1s"},
         },
-        "updateConfig": {"failureAction": "rollback", "monitor": "2s"},
-        "convergeConfig": {"delay": "1s", "timeout": "30s"},
+        "updateConfig": {"failureAction": "rollback", "monitor": "10s"},
+        "convergeConfig": {"delay": "1s", "timeout": "120s"},
         **more,
     }
 
@@ -295,7 +295,7 @@ def test_a_failed_update_is_rolled_back_told_and_kept_as_it_was(swarmed: Made, s
 @pytest.mark.slow
 def test_a_service_that_does_not_converge_says_why_and_is_removed(swarmed: Made, swarm: docker.APIClient) -> None:
     inputs = service("dies", ["/bin/sh", "-c", "echo no database; exit 3"])
-    inputs["convergeConfig"]["timeout"] = "6s"
-    with pytest.raises(grpc.RpcError, match=r"did not converge after 6s; .*non-zero exit \(3\).*no database"):
+    inputs["convergeConfig"]["timeout"] = "20s"
+    with pytest.raises(grpc.RpcError, match=r"did not converge after 20s; .*non-zero exit \(3\).*no database"):
         swarmed.make(SERVICE, "dies", inputs)
     assert swarm.services({"name": "dies"}) == []

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SECRET, CONFIG = "docker:index/secret:Secret", "docker:index/serviceConfig:ServiceConfig"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 180
 FILE = """
 x-loop: &loop ["/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 0.2; done"]
 services:
@@ -54,7 +54,7 @@ services:
     dns_opt: ["ndots:2"]
     stop_signal: SIGINT
     stop_grace_period: 2s
-    healthcheck: {test: [CMD, /bin/true], interval: 1s, timeout: 1s, retries: 3, start_period: 5s}
+    healthcheck: {test: [CMD, /bin/true], interval: 1s, timeout: 30s, retries: 3, start_period: 5s}
     logging: {driver: json-file, options: {max-size: 1m}}
     ports:
       - {target: 53, published: 5353, protocol: udp, mode: host}

@@ -145,5 +145,5 @@ def test_the_proxy_has_no_capability_and_ends_when_it_is_told(proxy: Callable[[s
     started = proxy(render(SWARM_PATHS))
     assert "CapEff:\t0000000000000000" in started.run("cat", "/proc/1/status")[1]
     assert started.run("touch", "/usr/local/etc/haproxy/other")[0] != 0
-    started.client.stop(started.identity, timeout=9)
+    started.client.stop(started.identity, timeout=30)
     assert started.client.inspect_container(started.identity)["State"]["ExitCode"] == 0

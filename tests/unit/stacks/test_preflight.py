@@ -1,7 +1,8 @@
 """What is in the way on this computer is said in one line before anything is begun."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,28 @@ class Engine:
 @pytest.fixture
 def taken() -> Iterator[int]:
     """A port of 127.0.0.1 on which something listens."""
+    with listening() as port:
+        yield port
+
+
+@pytest.fixture
+def statistics() -> Iterator[int]:
+    """Another one."""
+    with listening() as port:
+        yield port
+
+
+@contextmanager
+def listening() -> Generator[int]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+def ours(*ports: int) -> list[dict[str, Any]]:
+    """The ports of a container of the stack: whatever else runs on this computer, they are not in the way."""
+    return [{"IP": "127.0.0.1", "PublicPort": port} for port in ports]
 
 
 def refusal(engine: Engine, **settings: Any) -> str:
@@ -50,10 +69,10 @@ def test_a_port_that_another_program_has_is_named_with_its_setting(taken: int) -
     )
 
 
-def test_a_port_of_our_own_container_is_not_in_the_way(taken: int) -> None:
-    ours = [{"IP": "127.0.0.1", "PublicPort": taken}]
-    message = refusal(Engine(ports=ours, subnet="10.60.0.0/16"), services={"web": {"port": taken}, "wordpress": None})
-    assert message.startswith("network.machines")
+def test_a_port_of_our_own_container_is_not_in_the_way(taken: int, statistics: int) -> None:
+    engine = Engine(ports=ours(taken, statistics), subnet="10.60.0.0/16")
+    settings = {"services": {"web": {"port": taken}, "wordpress": None}}
+    assert refusal(engine, **settings, load_balancer={"statistics_port": statistics}).startswith("network.machines")
 
 
 def test_an_address_that_this_computer_does_not_have_is_refused() -> None:
@@ -62,9 +81,10 @@ def test_an_address_that_this_computer_does_not_have_is_refused() -> None:
     )
 
 
-def test_a_network_of_docker_that_overlaps_is_named(taken: int) -> None:
-    services = {"web": {"port": taken + 1}, "wordpress": None}
-    assert refusal(Engine(subnet="10.60.0.0/16"), services=services, load_balancer={"statistics_port": taken + 2}) == (
+def test_a_network_of_docker_that_overlaps_is_named(taken: int, statistics: int) -> None:
+    engine = Engine(ports=ours(taken, statistics), subnet="10.60.0.0/16")
+    services = {"web": {"port": taken}, "wordpress": None}
+    assert refusal(engine, services=services, load_balancer={"statistics_port": statistics}) == (
         "network.machines is '10.60.0.0/24': Docker's network office has 10.60.0.0/16; "
         "use another range, or remove that network"
     )

@@ -17,7 +17,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operation, "INTERVAL", 0.004)
     monkeypatch.setattr(operation, "SLOWEST_INTERVAL", 0.01)
     monkeypatch.setattr(managers, "PAUSE", 0.005)
-    monkeypatch.setattr(managers, "PATIENCE", 0.3)
+    monkeypatch.setattr(managers, "PATIENCE", 5)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from plugins.swarm.operation import Session
 from plugins.swarm.values import UNKNOWN, encode
@@ -28,13 +30,18 @@ def test_the_launcher_starts_a_plugin_that_answers_and_ends_with_its_engine() ->
 
 
 def test_a_plugin_does_not_heed_ctrl_c_and_ends_when_its_engine_is_killed() -> None:
+    # Not by the `&` of a shell, which would have its children ignore the signal.
+    starts = (
+        "import subprocess, sys; plugin = subprocess.Popen(sys.argv[1:]); print(plugin.pid, flush=True); plugin.wait()"
+    )
     engine = subprocess.Popen(
-        ["sh", "-c", f"{LAUNCHER} 127.0.0.1:1 & echo $!; wait"], stdout=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-c", starts, LAUNCHER, "127.0.0.1:1"], stdout=subprocess.PIPE, start_new_session=True
     )
     assert engine.stdout is not None
     plugin, port = int(engine.stdout.readline()), int(engine.stdout.readline())
-    assert port
     os.kill(plugin, signal.SIGINT)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(Empty(), timeout=30).version == "0.1.0"
     engine.kill()
     engine.wait()
     # The pipe ends when the last process that holds it does.
