@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing
+from tests.e2e.platform import Platform, fetch, leftovers, page, settings_of, standing
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
@@ -48,6 +48,12 @@ def samples() -> dict[str, int]:
     return {node: int(count) for node, count in re.findall(r'"node":"([^"]+)".*?,(\d+)\]\]', found)}
 
 
+def kept(before: dict[str, int]) -> bool:
+    """Whether no sample of a node was lost."""
+    now = samples()
+    return all(now[node] >= count for node, count in before.items())
+
+
 def services(platform: Platform) -> set[str]:
     return set(platform.on("manager-1", "docker service ls --format '{{.Name}} {{.Replicas}}'").splitlines())
 
@@ -56,17 +62,16 @@ def test_both_stacks_come_up_from_their_files(platform: Platform) -> None:
     platform.make("up")
     wanted = {"blog_db 1/1", "blog_wordpress 2/2", "series_influxdb 1/1", "series_sampler 3/3"}
     # The engine waits for replicas; the tasks of a global service may need a moment more.
-    wait_for("every task", lambda: wanted <= services(platform), 60)
+    wait_for("every task", lambda: wanted <= services(platform))
     assert set(platform.on("manager-1", "docker stack ls --format '{{.Name}}'").split()) == {"blog", "series"}
 
 
 def test_the_blog_of_the_file_is_a_finished_site(platform: Platform) -> None:
-    wait_for("the site", lambda: fetch(BLOG)[0] == 200, 120)
-    assert "Flotilla from a Compose file" in fetch(BLOG)[1]
+    wait_for("the site", lambda: "Flotilla from a Compose file" in page(BLOG))
 
 
 def test_every_node_has_its_load_in_the_series(platform: Platform) -> None:
-    wait_for("samples of three nodes", lambda: set(samples()) == {"manager-1", "worker-1", "worker-2"}, 90)
+    wait_for("samples of three nodes", lambda: set(samples()) == {"manager-1", "worker-1", "worker-2"})
 
 
 def test_a_second_up_and_a_refresh_change_nothing(platform: Platform) -> None:
@@ -75,23 +80,20 @@ def test_a_second_up_and_a_refresh_change_nothing(platform: Platform) -> None:
 
 
 def test_the_series_is_still_there_when_its_task_was_replaced(platform: Platform) -> None:
-    before = samples()
+    before = wait_for("samples", samples)
     platform.on("manager-1", "docker service update --force --detach=false --quiet series_influxdb")
-    wait_for("InfluxDB", lambda: bool(samples()), 60)
-    assert all(samples()[node] >= count for node, count in before.items())
+    wait_for("InfluxDB with its series", lambda: kept(before))
 
 
 def test_the_services_leave_by_docker_stack_deploy_with_their_data(platform: Platform) -> None:
-    before = samples()
+    before = wait_for("samples", samples)
     text = platform.make("export-stack").stdout
     file = base64.b64encode(text.encode()).decode()
     platform.on("manager-1", "docker service rm $(docker service ls -q)")
-    wait_for("their names free", lambda: not platform.on("manager-1", "docker ps -q").split(), 60)
+    wait_for("their names free", lambda: not platform.on("manager-1", "docker ps -q").split())
     platform.on("manager-1", f"echo {file} | base64 -d > /tmp/own.yaml && docker stack deploy -c /tmp/own.yaml own")
-    wait_for("the site", lambda: fetch(BLOG)[0] == 200, 120)
-    assert "Flotilla from a Compose file" in fetch(BLOG)[1]
-    wait_for("InfluxDB", lambda: bool(samples()), 60)
-    assert all(samples()[node] >= count for node, count in before.items())
+    wait_for("the site", lambda: "Flotilla from a Compose file" in page(BLOG))
+    wait_for("InfluxDB with its series", lambda: kept(before))
 
 
 def test_down_leaves_nothing(platform: Platform) -> None:

@@ -56,17 +56,28 @@ def datanodes() -> dict[str, str]:
     return {name.partition(":")[0]: node["adminState"] for name, node in found.items()}
 
 
-def in_service() -> list[str]:
-    return sorted(name for name, state in datanodes().items() if state == "In Service")
+def in_service(number: int) -> None:
+    """Wait until just so many DataNodes are in service, as the NameNode tells."""
+    wanted = {f"hadoop-datanode-{one}" for one in range(1, number + 1)}
+
+    def found() -> set[str]:
+        return {name for name, state in datanodes().items() if state == "In Service"}
+
+    wait_for(lambda: f"{number} DataNodes in service, not {datanodes()}", lambda: found() == wanted)
 
 
-def healthy(platform: Platform) -> str:
-    """The report of fsck; every block has all its copies."""
-    report = hdfs(platform, "hdfs fsck / 2>/dev/null")
-    assert "is HEALTHY" in report, report
-    assert re.search(r"Under-replicated blocks:\s+0 ", report), report
-    assert re.search(r"Missing blocks:\s+0\b", report), report
-    return report
+def healthy(platform: Platform) -> None:
+    """Wait until fsck finds all copies of every block: those that were just written may be on their way."""
+
+    def report() -> str:
+        return hdfs(platform, "hdfs fsck / 2>/dev/null")
+
+    wanted = (r"is HEALTHY", r"Under-replicated blocks:\s+0 ", r"Missing blocks:\s+0\b")
+    wait_for(report, lambda: (text := report()) and all(re.search(one, text) for one in wanted))
+
+
+def cluster_id() -> str:
+    return wait_for("the NameNode", lambda: bean("NameNodeInfo"))["ClusterId"]
 
 
 def checksum(platform: Platform) -> str:
@@ -82,8 +93,8 @@ def test_up_brings_hdfs_yarn_and_no_image_of_another_product(platform: Platform)
         assert re.search(rf"{service}\s.*{replicas}", output), output[-3000:]
     catalog = platform.on("worker-1", "curl -fsSk https://10.75.0.5:5000/v2/_catalog")
     assert json.loads(catalog) == {"repositories": ["hadoop", "haproxy"]}
-    assert in_service() == [f"hadoop-datanode-{number}" for number in (1, 2, 3)]
-    assert bean("NameNodeInfo")["Safemode"] == ""
+    in_service(3)
+    wait_for("no safe mode", lambda: bean("NameNodeInfo")["Safemode"] == "")
 
 
 def test_jobs_of_mapreduce_and_of_spark_on_yarn_are_outputs_of_the_stack(platform: Platform) -> None:
@@ -115,13 +126,13 @@ def test_the_pages_show_what_ran() -> None:
         found = (json.loads(text)["jobs"] or {}).get("job", []) if status == 200 else []
         return sorted(one["name"] for one in found)
 
-    wait_for("both jobs of MapReduce", lambda: finished() == ["QuasiMonteCarlo", "word count"], 60)
+    wait_for("both jobs of MapReduce", lambda: finished() == ["QuasiMonteCarlo", "word count"])
 
     def names() -> list[str]:
         status, text, _ = fetch(f"{SPARK_HISTORY}/api/v1/applications")
         return sorted(one["name"] for one in json.loads(text)) if status == 200 else []
 
-    wait_for("both applications of Spark", lambda: len(names()) == 2, 60)
+    wait_for("both applications of Spark", lambda: len(names()) == 2)
     assert "<h1>HDFS</h1>" in fetch(f"{NAMENODE}/")[1]
 
 
@@ -136,7 +147,8 @@ def test_whoever_sees_the_pages_deletes_nothing_and_ends_nothing(platform: Platf
 def test_a_second_up_and_a_refresh_change_nothing_and_run_nothing_again(platform: Platform) -> None:
     platform.make("refresh", "ARGS=--expect-no-changes")
     platform.make("up", "ARGS=--expect-no-changes")
-    assert len(json.loads(fetch(f"{RESOURCEMANAGER}/ws/v1/cluster/apps")[1])["apps"]["app"]) == 4
+    applications = f"{RESOURCEMANAGER}/ws/v1/cluster/apps"
+    assert len(wait_for("YARN", lambda: json.loads(fetch(applications)[1])["apps"]["app"])) == 4
 
 
 def test_three_datanodes_become_five_and_three_again_without_the_loss_of_a_copy(platform: Platform) -> None:
@@ -149,7 +161,7 @@ def test_three_datanodes_become_five_and_three_again_without_the_loss_of_a_copy(
     platform.write(hadoop={"datanodes": 5})
     output = platform.make("up").stdout
     assert "replaced" not in output
-    assert in_service() == [f"hadoop-datanode-{number}" for number in (1, 2, 3, 4, 5)]
+    in_service(5)
     hdfs(platform, "for n in 4 5 6; do hdfs dfs -put /tmp/n /data/numbers-$n; done")
     healthy(platform)
     before = checksum(platform)
@@ -161,7 +173,7 @@ def test_three_datanodes_become_five_and_three_again_without_the_loss_of_a_copy(
     platform.write(hadoop={"datanodes": 3})
     output = platform.make("up").stdout
     assert re.search(r"- \d+ deleted", output), output[-2000:]
-    assert in_service() == [f"hadoop-datanode-{number}" for number in (1, 2, 3)]
+    in_service(3)
     healthy(platform)
     assert checksum(platform) == before
     services = platform.on("manager-1", "docker service ls --format {{.Name}}").split()
@@ -171,7 +183,7 @@ def test_three_datanodes_become_five_and_three_again_without_the_loss_of_a_copy(
 def test_fewer_datanodes_than_copies_are_refused_in_one_sentence_and_nothing_is_lost(platform: Platform) -> None:
     """Every part is started anew twice on the way, with another number of copies: NameNode and DataNodes come back with
     what they had, and no job runs again."""
-    before, cluster = checksum(platform), bean("NameNodeInfo")["ClusterId"]
+    before, cluster = checksum(platform), cluster_id()
     platform.write(hadoop={"datanodes": 2})
     done = platform.make("up", check=False)
     assert done.returncode != 0
@@ -179,10 +191,10 @@ def test_fewer_datanodes_than_copies_are_refused_in_one_sentence_and_nothing_is_
     assert sentence in done.stdout + done.stderr
     platform.write(hadoop={"datanodes": 3})
     assert "replaced" not in platform.make("up").stdout
-    assert in_service() == [f"hadoop-datanode-{number}" for number in (1, 2, 3)]
-    wait_for("all copies", lambda: bean("FSNamesystem").get("UnderReplicatedBlocks") == 0, 120)
+    in_service(3)
+    wait_for("all copies", lambda: bean("FSNamesystem").get("UnderReplicatedBlocks") == 0)
     healthy(platform)
-    assert bean("NameNodeInfo")["ClusterId"] == cluster
+    assert cluster_id() == cluster
     assert checksum(platform) == before
 
 

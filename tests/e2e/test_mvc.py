@@ -97,7 +97,7 @@ def test_up_brings_five_tasks_the_database_and_both_releases_to_every_node(platf
 
 
 def test_five_tasks_answer_and_all_are_on_labelled_nodes(platform: Platform) -> None:
-    wait_for("five tasks", lambda: tasks() == 5, 60)
+    wait_for("five tasks", lambda: tasks() == 5)
     assert {node for _, node in places()} == WORKERS
     assert len(answering(PAGE, "x-served-by", 25)) == 5
     labels = platform.on(
@@ -173,7 +173,7 @@ def test_the_database_is_published_and_hidden_again_without_a_restart(platform: 
     with visitors(PAGE, RELEASE) as visits:
         platform.make("up")
     print(f"publish the database: {visits}")  # noqa: T201 - a figure for the documents
-    wait_for("the database's greeting", lambda: b"MariaDB" in greeting(), 60)
+    wait_for("the database's greeting", lambda: b"MariaDB" in greeting())
     assert products_from_outside(platform.outputs("--show-secrets")["mvc_database_password"]) == "6"
 
     platform.write(mvc={"publish_database": None})
@@ -201,7 +201,7 @@ def test_another_release_is_rolled_out_under_load_after_its_migration_and_no_req
     platform.write(mvc={"version": "1.1"})
     with visitors(PAGE, RELEASE) as visits:
         platform.make("up")
-        wait_for("the new release alone", lambda: all("release 1.1" in fetch(PAGE)[1] for _ in range(15)), 60)
+        wait_for("the new release alone", lambda: all("release 1.1" in fetch(PAGE)[1] for _ in range(15)))
     print(f"release 1.0 -> 1.1: {visits}")  # noqa: T201 - a figure for the documents
     assert visits.lost == []
     # The old release works on the new tables; the new one never saw the old ones.
@@ -223,21 +223,21 @@ def test_a_release_that_cannot_start_rolls_itself_back_and_no_request_is_lost(pl
     assert (set(visits.seen), visits.lost) == ({"release 1.1 schema 2"}, [])
     platform.write(mvc={"memory": "128m"})
     platform.make("up")
-    wait_for("five tasks", lambda: tasks() == 5, 60)
+    wait_for("five tasks", lambda: tasks() == 5)
 
 
 def test_five_tasks_become_three_then_none_and_five_again(platform: Platform) -> None:
     platform.write(mvc={"replicas": 3})
     assert re.search(r"~ 1 updated", platform.make("up").stdout)
-    wait_for("three tasks", lambda: tasks() == 3, 60)
+    wait_for("three tasks", lambda: tasks() == 3)
     platform.write(mvc={"replicas": 0})
     platform.make("up")
-    wait_for("an answer that there is nobody", lambda: fetch(PAGE)[0] == 503, 60)
+    wait_for("an answer that there is nobody", lambda: fetch(PAGE)[0] == 503)
     defined = platform.on("manager-1", "docker service ls --format '{{.Name}} {{.Replicas}}'")
     assert "mvc 0/0" in defined.splitlines()
     platform.write(mvc={"replicas": 5})
     platform.make("up")
-    wait_for("five tasks", lambda: tasks() == 5, 60)
+    wait_for("five tasks", lambda: tasks() == 5)
 
 
 def test_requests_go_on_when_a_node_is_lost(platform: Platform) -> None:
@@ -252,14 +252,14 @@ def test_requests_go_on_when_a_node_is_lost(platform: Platform) -> None:
     # What was on its way to the node, and nothing after that.
     assert len(visits.lost) <= 5, visits.lost
     machine.start()
-    wait_for("the node", lambda: "Down" not in platform.on("manager-1", "docker node ls"), 90)
+    wait_for("the node", lambda: "Down" not in platform.on("manager-1", "docker node ls"))
 
 
 def test_global_mode_is_one_task_on_every_labelled_node(platform: Platform) -> None:
     platform.settings["services"]["mvc"].pop("replicas")
     platform.write(mvc={"mode": "global"})
     assert "1 replaced" in platform.make("up").stdout
-    wait_for("a task on each", lambda: sorted(node for _, node in places()) == sorted(WORKERS), 90)
+    wait_for("a task on each", lambda: sorted(node for _, node in places()) == sorted(WORKERS))
     platform.make("up", "ARGS=--expect-no-changes")
 
 
@@ -268,7 +268,7 @@ def test_the_release_before_comes_back_to_every_node_and_no_request_is_lost(plat
     platform.write(mvc={"version": "1.0"})
     with visitors(PAGE, RELEASE) as visits:
         platform.make("up")
-        wait_for("the old release alone", lambda: all("release 1.0" in fetch(PAGE)[1] for _ in range(15)), 120)
+        wait_for("the old release alone", lambda: all("release 1.0" in fetch(PAGE)[1] for _ in range(15)))
     print(f"release 1.1 -> 1.0 in global mode: {visits}")  # noqa: T201 - a figure for the documents
     assert visits.lost == []
     assert platform.outputs("--show-secrets")["mvc_migration"] == ["release 1.0: the schema is 2"]

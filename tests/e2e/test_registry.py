@@ -108,7 +108,7 @@ def test_the_catalogue_is_empty_at_first_and_asks_for_a_password(platform: Platf
     assert f"registry  https://{ADDRESS}/" in output
     known = platform.outputs("--show-secrets")
     assert (known["registry_address"], known["registry_user"]) == (ADDRESS, "flotilla")
-    wait_for("the way to the registry", lambda: ask(known, "/v2/")[0] != 0, 60)
+    wait_for("the way to the registry", lambda: ask(known, "/v2/")[0] != 0)
     assert ask(known, "/v2/_catalog")[0] == 401
     assert ask(known, "/v2/_catalog", password="guessed")[0] == 401
     assert ask(known, "/v2/_catalog", password=known["registry_password"]) == (200, {"repositories": []})
@@ -160,11 +160,11 @@ def test_a_service_of_that_image_runs_on_every_node(platform: Platform) -> None:
         platform.on(node, f"docker logout {ADDRESS}")
     platform.on("manager-1", f"docker service create {options} {IMAGE} sleep infinity")
     try:
-        wait_for("a task on every node", lambda: len(tasks(platform, "app", "Running")) == len(NODES), 120)
+        wait_for("a task on every node", lambda: len(tasks(platform, "app", "Running")) == len(NODES))
     finally:
         platform.on("manager-1", "docker service rm app")
     for node in NODES:
-        wait_for(f"its end on {node}", lambda node=node: not platform.on(node, "docker ps -q -f name=app"), 60)
+        wait_for(f"its end on {node}", lambda node=node: not platform.on(node, "docker ps -q -f name=app"))
         log_in(platform, node, platform.outputs("--show-secrets"))
 
 
@@ -189,8 +189,8 @@ def test_images_are_there_after_a_restart(platform: Platform) -> None:
     known = platform.outputs("--show-secrets")
     (before,) = tasks(platform, "registry", "Running")
     platform.on("manager-1", "docker service update --force --detach registry")
-    wait_for("another task", lambda: tasks(platform, "registry", "Running") not in ([], [before]), 120)
-    wait_for("the catalogue", lambda: catalogue(known) == {"repositories": ["team/app"]}, 60)
+    wait_for("another task", lambda: tasks(platform, "registry", "Running") not in ([], [before]))
+    wait_for("the catalogue", lambda: catalogue(known) == {"repositories": ["team/app"]})
     pull_anew(platform, "worker-2")
 
 
@@ -203,7 +203,7 @@ def test_images_are_there_after_a_move_to_another_node(platform: Platform) -> No
     assert tasks(platform, "registry", "Running") == []
     platform.write(registry={"node": "worker-2"})
     assert re.search(r"~ 1 updated", platform.make("up").stdout)
-    wait_for("the catalogue", lambda: catalogue(known) == {"repositories": ["team/app"]}, 60)
+    wait_for("the catalogue", lambda: catalogue(known) == {"repositories": ["team/app"]})
     assert platform.on("worker-2", "docker ps -q -f name=registry")
     for node in NODES:
         pull_anew(platform, node)
@@ -242,7 +242,7 @@ def test_another_word_in_the_settings_is_another_password(platform: Platform) ->
     platform.make("up")
     new = platform.outputs("--show-secrets")
     assert new["registry_password"] != old["registry_password"]
-    wait_for("the catalogue", lambda: catalogue(new) == {"repositories": ["team/app"]}, 60)
+    wait_for("the catalogue", lambda: catalogue(new) == {"repositories": ["team/app"]})
     assert ask(new, "/v2/_catalog", password=old["registry_password"])[0] == 401
 
 
@@ -257,13 +257,13 @@ def test_a_removed_tag_gives_its_space_back_while_the_registry_is_stopped(platfo
         "manager-1", "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' registry"
     ).strip()
     platform.on("manager-1", "docker service scale --detach registry=0")
-    wait_for("its end", lambda: not platform.on("worker-2", "docker ps -q -f volume=registry"), 60)
+    wait_for("its end", lambda: not platform.on("worker-2", "docker ps -q -f volume=registry"))
     run = f"docker run --rm --volume registry:/var/lib/registry {image} registry-service-collect"
     assert "blobs marked" in platform.on("worker-2", f"{run} 2>&1")
     left = platform.on("worker-2", "du -s --block-size=1M /var/lib/docker/volumes/registry/_data")
     assert int(left.split()[0]) <= 1
     platform.on("manager-1", "docker service scale --detach registry=1")
-    wait_for("the registry", lambda: ask(known, "/v2/_catalog", password=known["registry_password"])[0] == 200, 90)
+    wait_for("the registry", lambda: ask(known, "/v2/_catalog", password=known["registry_password"])[0] == 200)
 
 
 def test_down_leaves_nothing(platform: Platform) -> None:

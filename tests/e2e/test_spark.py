@@ -65,7 +65,7 @@ def test_the_counts_are_on_the_volume_of_the_data_node(platform: Platform) -> No
 
 def test_the_masters_page_shows_workers_that_offer_what_their_limit_leaves(platform: Platform) -> None:
     """Not 1024 MB in a container of less (M118)."""
-    wait_for("the page", lambda: cluster()["aliveworkers"] == 3, 60)
+    wait_for("the page", lambda: cluster()["aliveworkers"] == 3)
     assert {(worker["cores"], worker["memory"]) for worker in cluster()["workers"]} == {(1, 604)}
     status, page, _ = fetch(f"{PAGES}/")
     assert status == 200
@@ -79,7 +79,7 @@ def test_the_history_server_shows_both_applications(platform: Platform) -> None:
         status, text, _ = fetch(f"{HISTORY}/api/v1/applications")
         return sorted(one["name"] for one in json.loads(text)) if status == 200 else []
 
-    wait_for("both applications", lambda: names() == ["PythonPi", "WordCount"], 60)
+    wait_for("both applications", lambda: names() == ["PythonPi", "WordCount"])
 
 
 def test_a_person_sees_both_pages_in_a_browser(platform: Platform) -> None:
@@ -101,15 +101,15 @@ def test_a_second_up_and_a_refresh_change_nothing_and_run_nothing_again(platform
 def test_three_workers_become_six_in_one_setting(platform: Platform) -> None:
     platform.write(spark={"workers": 6})
     assert re.search(r"~ 1 updated", platform.make("up").stdout)
-    wait_for("six workers", lambda: cluster()["aliveworkers"] == 6, 60)
+    wait_for("six workers", lambda: cluster()["aliveworkers"] == 6)
 
 
 def test_workers_find_a_master_that_moved_by_its_name(platform: Platform) -> None:
     """The chapter tells workers the address of a task, and the next task has another (E8)."""
     before = {worker["id"] for worker in cluster()["workers"]}
     platform.on("manager-1", "docker service update --force --detach spark-master")
-    wait_for("another master", lambda: cluster().get("completedapps") == [], 120)
-    wait_for("the workers at it", lambda: cluster().get("aliveworkers") == 6, 120)
+    wait_for("another master", lambda: cluster().get("completedapps") == [])
+    wait_for("the workers at it", lambda: cluster().get("aliveworkers") == 6)
     assert {worker["id"] for worker in cluster()["workers"]} == before, "the same workers, not started anew"
 
 

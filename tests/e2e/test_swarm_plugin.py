@@ -223,7 +223,7 @@ def test_no_ssh_outlives_a_plugin_that_is_killed(swarm: Swarm) -> None:
     assert process is not None
     assert _ssh_processes(swarm)
     process.kill()
-    wait_for("ssh to end", lambda: not _ssh_processes(swarm), 10)
+    wait_for("ssh to end", lambda: not _ssh_processes(swarm))
 
 
 def _ssh_processes(swarm: Swarm) -> list[Path]:

@@ -96,7 +96,7 @@ def test_up_brings_the_page_and_its_proxy_and_no_image_of_another_product(platfo
 
 
 def test_the_page_asks_for_the_password_and_shows_nothing_before(platform: Platform) -> None:
-    wait_for("the page", lambda: fetch(PAGE)[0] == 200, 60)
+    wait_for("the page", lambda: fetch(PAGE)[0] == 200)
     form = fetch(PAGE)[1]
     assert 'type="password"' in form
     assert "manager-1" not in form
@@ -145,7 +145,7 @@ def test_a_task_that_fails_is_shown_with_its_error(platform: Platform) -> None:
     platform.on("manager-1", f"docker service create --endpoint-mode dnsrr {words}")
     try:
         who = logged_in(platform)
-        wait_for("the error", lambda: "task: non-zero exit (7)" in read(who), 90)
+        wait_for("the error", lambda: "task: non-zero exit (7)" in read(who))
         ((name, node, state, *_),) = [row for row in rows(read(who), "troubles") if row[0] == "broken.1"]
         assert (name, state) == ("broken.1", "failed")
         assert "task: non-zero exit (7)" in read(who, f"nodes/{node}")
@@ -164,7 +164,8 @@ def test_the_proxy_lets_the_page_read_and_nobody_do_anything_else(platform: Plat
     said = statuses(platform, "ui", f"{PROXY}/services", *refused)
     assert said[0] == "200"
     assert [request for request, code in zip(refused, said[1:], strict=True) if code != "403"] == []
-    assert "GET /swarm HTTP/1.1" in platform.on("manager-1", "docker service logs ui-socket-proxy 2>&1")
+    logs = "docker service logs ui-socket-proxy 2>&1"
+    wait_for("the log", lambda: "GET /swarm HTTP/1.1" in platform.on("manager-1", logs))
     # Nobody beside the page is on its overlay, and the page has no socket itself.
     assert statuses(platform, "web", f"{PROXY}/services") == ["000"]
     assert "docker.sock" not in inside(platform, "ui", "cat /proc/mounts")
@@ -185,9 +186,8 @@ def test_the_page_outlives_a_proxy_that_moves(platform: Platform) -> None:
             "completed"
             in platform.on("manager-1", "docker service inspect ui-socket-proxy --format '{{.UpdateStatus.State}}'")
         ),
-        120,
     )
-    wait_for("the page", lambda: "manager-1" in read(who), 60)
+    wait_for("the page", lambda: "manager-1" in read(who))
     assert platform.on("manager-1", "docker service ps ui -q") == before
 
 
