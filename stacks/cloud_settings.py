@@ -25,10 +25,10 @@ class PoolSettings(Section):
 class AwsImageSettings(Section):
     """The machine image (M9). A public parameter gives the newest; machines that run keep theirs."""
 
-    parameter: str = Field(
-        default="/aws/service/debian/release/12/latest/amd64",
+    parameter: str | None = Field(
+        default=None,
         pattern=patterns.PARAMETER_NAME,
-        description="Public parameter of Systems Manager that holds an AMI.",
+        description="Public parameter of Systems Manager that holds an AMI; that of Debian 12 when not given.",
     )
     ami: str | None = Field(default=None, pattern=patterns.AMI, description="An AMI by its id, instead of a parameter.")
     architecture: Literal["amd64", "arm64"] = "amd64"
@@ -36,6 +36,11 @@ class AwsImageSettings(Section):
     engine: Literal["install", "included"] = Field(
         default="install", description="Whether Docker is installed at the first boot, or in the image."
     )
+
+    @property
+    def source(self) -> str:
+        """The parameter that is given, else the one in which Debian publishes its newest image of the architecture."""
+        return self.parameter or f"/aws/service/debian/release/12/latest/{self.architecture}"
 
 
 class AwsSettings(Section):

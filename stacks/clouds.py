@@ -56,7 +56,7 @@ def _aws(inputs: Inputs, plan: Plan, rented: RentedPlan) -> Cloud:
             region=settings.region,
             subnets=rented.subnets,
             nat=rented.nat,
-            image=AwsImage(parameter=settings.image.parameter, ami=settings.image.ami),
+            image=AwsImage(parameter=settings.image.source, ami=settings.image.ami),
             mtu=inputs.settings.network.mtu,
             pool=pool if workers.pool else None,
             tags=settings.tags,

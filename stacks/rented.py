@@ -14,6 +14,7 @@ from components.plan.machine_types import (
     NOVA_FLAVORS,
     MachineType,
     check_architecture,
+    check_image_name,
     machine_type,
 )
 from components.plan.ports import Access
@@ -233,6 +234,9 @@ def _beside(network: IPv4Network) -> Iterator[tuple[str, str]]:
 
 
 def _types(settings: Settings) -> dict[MachineKind, MachineType]:
+    image = settings.aws.image
+    if settings.cloud == "aws" and image.parameter is not None:
+        check_image_name(image.parameter, image.architecture, field="aws.image.parameter")
     known = EC2_TYPES if settings.cloud == "aws" else NOVA_FLAVORS
     groups: tuple[tuple[Role, MachineGroup], ...] = ((MANAGER, settings.managers), (WORKER, settings.workers))
     types: dict[MachineKind, MachineType] = {}

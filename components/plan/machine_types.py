@@ -123,3 +123,18 @@ def check_architecture(kind: MachineType, image: Architecture, *, field: str) ->
             problem=f"it is {kind.architecture}, and the machine image (aws.image) is {image}",
             fix=f"use a type of {image}, or an image of {kind.architecture}",
         )
+
+
+_IN_NAMES: Mapping[Architecture, tuple[str, ...]] = {"amd64": ("amd64", "x86_64"), "arm64": ("arm64", "aarch64")}
+
+
+def check_image_name(name: str, image: Architecture, *, field: str) -> None:
+    """PlanError for the name of an image that says another architecture; one that says none is believed."""
+    said = [architecture for architecture, words in _IN_NAMES.items() if any(word in name.lower() for word in words)]
+    if said and image not in said:
+        raise PlanError(
+            field=field,
+            value=name,
+            problem=f"by its name it is of {said[0]}, and aws.image.architecture is {image}",
+            fix=f"use a parameter of {image}, or aws.image.architecture {said[0]}",
+        )

@@ -335,6 +335,15 @@ def test_a_newer_public_image_rolls_no_machine_and_another_ami_of_the_users_does
     assert "ignoreChanges" not in chosen.request
 
 
+def test_machines_of_arm64_boot_the_public_image_of_arm64() -> None:
+    found = graph(
+        managers={"type": "t4g.medium"},
+        workers={**BASE["workers"], "type": "t4g.medium"},
+        aws={"image": {"architecture": "arm64"}, "bastion_type": "t4g.micro"},
+    )
+    assert part(found, "template").inputs["imageId"] == "resolve:ssm:/aws/service/debian/release/12/latest/arm64"
+
+
 def test_another_template_rolls_the_machines_a_tenth_at_a_time() -> None:
     found = graph()
     inputs = part(found, "group").inputs

@@ -186,6 +186,25 @@ MACHINES: list[Case] = [
         aws(aws={"image": {"parameter": "debian"}}),
         "aws.image.parameter is 'debian': use the full name of a parameter, which begins with /",
     ),
+    (
+        aws(aws={"image": {"parameter": "/aws/service/debian/release/12/latest/arm64"}}),
+        "aws.image.parameter is '/aws/service/debian/release/12/latest/arm64': by its name it is of arm64, and aws.image.architecture is amd64; use a parameter of amd64, or aws.image.architecture arm64",
+    ),
+    (
+        aws(aws={"image": {"architecture": "arm64", "parameter": "/golden/amd64/current"}}),
+        "aws.image.parameter is '/golden/amd64/current': by its name it is of amd64, and aws.image.architecture is arm64; use a parameter of arm64, or aws.image.architecture amd64",
+    ),
+    (
+        aws(
+            aws={
+                "image": {
+                    "architecture": "arm64",
+                    "parameter": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+                }
+            }
+        ),
+        "aws.image.parameter is '/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64': by its name it is of amd64, and aws.image.architecture is arm64; use a parameter of arm64, or aws.image.architecture amd64",
+    ),
     (aws(aws={"image": {"user": "Root User"}}), "aws.image.user is 'Root User': use the name of a user, such as admin"),
     (
         aws(workers={"disk": "4g"}),

@@ -250,5 +250,5 @@ def test_the_names_that_the_program_gives_are_within_what_is_allowed(kind: str) 
 
 @pytest.mark.slow
 def test_the_image_is_read_from_a_public_parameter_that_is_allowed() -> None:
-    arn = f"arn:aws:ssm:{REGION}::parameter{AwsSettings().image.parameter}"
+    arn = f"arn:aws:ssm:{REGION}::parameter{AwsSettings().image.source}"
     assert any(fnmatchcase(arn, pattern) for pattern in resources_of("ssm:GetParameter"))
