@@ -7,7 +7,18 @@ from typing import Literal
 
 from components.clouds.cloud import BalancerKind, MachineKind
 from components.naming import MANAGER, WORKER, Role, node_names
-from components.plan.addresses import BASTION, LOAD_BALANCER, AddressPlan, ZoneSubnets, address_in, zone_subnets
+from components.plan.addresses import (
+    BASTION,
+    LOAD_BALANCER,
+    AddressPlan,
+    ZoneSubnets,
+    address_in,
+    check_apart_from_own,
+    host_number,
+    larger_vpcs,
+    pool_room,
+    zone_subnets,
+)
 from components.plan.errors import PlanError
 from components.plan.machine_types import (
     EC2_TYPES,
@@ -67,6 +78,8 @@ def plan_rented(settings: Settings, addresses: AddressPlan) -> RentedPlan:
     zone_of = {**managers, **{name: zones[index % len(zones)] for index, name in enumerate(workers)}}
     subnets, nat = _ways_out(settings)
     by_zone = zone_subnets(addresses.machine_network, zones) if settings.cloud == "aws" else {}
+    if settings.workers.pool:
+        _check_pool_room(settings, addresses.machine_network, len(zones), subnets)
     return RentedPlan(
         zones=zones,
         zone_of=zone_of,
@@ -119,14 +132,36 @@ def _check_pool(settings: Settings) -> None:
         )
 
 
+def _pool_maximum(settings: Settings) -> tuple[str, int]:
+    """The most machines of the pool, and the setting that says so."""
+    maximum = settings.aws.pool.maximum
+    return ("workers.count", settings.workers.count) if maximum is None else ("aws.pool.maximum", maximum)
+
+
+def _check_pool_room(settings: Settings, network: IPv4Network, zones: int, subnets: Subnets) -> None:
+    """PlanError for a pool that could not grow to its maximum, because the subnets run out of addresses."""
+    field, maximum = _pool_maximum(settings)
+    # The load balancer has an address in each public subnet.
+    taken = 1 if subnets == "public" else 0
+    room = pool_room(network, zones, taken=taken)
+    if maximum > room:
+        enough = (larger for larger in larger_vpcs(network) if pool_room(larger, zones, taken=taken) >= maximum)
+        more = next((f"network.machines {larger}" for larger in enough), f"{_MOST_ZONES} zones")
+        raise PlanError(
+            field=field,
+            value=maximum,
+            problem=f"the subnets of {zones} zones in {network} have {room} addresses for machines of a pool",
+            fix=f"use at most {room}, or {more}",
+        )
+
+
 def check_pool_targets(settings: Settings, published: int) -> None:
     """PlanError for a pool that is larger than the targets of one network load balancer, each machine being one for
     each published port (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html)."""
     if not settings.workers.pool or settings.load_balancer.kind not in (None, "managed") or not published:
         return
-    maximum = settings.aws.pool.maximum or settings.workers.count
+    field, maximum = _pool_maximum(settings)
     if maximum * published > _NLB_TARGETS:
-        field = "aws.pool.maximum" if settings.aws.pool.maximum else "workers.count"
         raise PlanError(
             field=field,
             value=maximum,
@@ -220,10 +255,14 @@ def _addresses(
 ) -> dict[str, str]:
     """On AWS in the node's zone, elsewhere in the one network. Machines beside the swarm are in the first zone."""
     if not by_zone:
+        check_apart_from_own(addresses.machine_network, tuple(zone_of))
         nodes = {name: addresses.node_address(name) for name in zone_of}
         beside = addresses.machine_network
     else:
-        nodes = {name: by_zone[zone].node_address(name, public=subnets == "public") for name, zone in zone_of.items()}
+        # The highest number first, so that the network that a refusal names is large enough for all.
+        numbers = sorted(zone_of, key=host_number, reverse=True)
+        found = {name: by_zone[zone_of[name]].node_address(name, public=subnets == "public") for name in numbers}
+        nodes = {name: found[name] for name in zone_of}
         beside = by_zone[min(by_zone)].public
     return {**nodes, **dict(_beside(beside))}
 

@@ -24,7 +24,13 @@ ZONES = 8
 """Zones that fit into a cloud's network, each with a public and a private subnet."""
 
 _BRIDGE_PREFIX = 24
+_LARGEST_ZONE_NETWORK = 16
+"""AWS takes /16 to /28, for a VPC and for a subnet (https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html)."""
+
 _SMALLEST_ZONE_NETWORK = 20
+_SUBNETS_BITS = int(math.log2(2 * ZONES))
+_OWN_PARTS = 8
+_OWN_PARTS_OF_NODES = _OWN_PARTS - 1
 _OVERLAYS_AT_LEAST = 8
 _NOT_FOR_NETWORKS = {
     "this host": IPv4Network("0.0.0.0/8"),
@@ -186,6 +192,28 @@ def address_in(network: IPv4Network, number: int, *, field: str, network_field: 
     return str(network[number])
 
 
+def own_addresses(network: IPv4Network) -> tuple[IPv4Address, IPv4Address]:
+    """First and last address that Neutron may give away by itself: the last eighth of the network, from the network
+    alone, so that a further worker changes nothing."""
+    return network[-(network.num_addresses // _OWN_PARTS)], network[-2]
+
+
+def check_apart_from_own(network: IPv4Network, nodes: Sequence[str]) -> None:
+    """PlanError when the node with the highest number would have an address that Neutron may give away by itself."""
+    last = max(nodes, key=host_number)
+    number = host_number(last)
+    if number < _OWN_PARTS_OF_NODES * network.num_addresses // _OWN_PARTS:
+        return
+    prefix = 32 - math.ceil(math.log2((number + 1) * _OWN_PARTS / _OWN_PARTS_OF_NODES))
+    raise PlanError(
+        field="network.machines",
+        value=str(network),
+        problem=f"no room for {last}, which has the host number {number}: the addresses from "
+        f"{own_addresses(network)[0]} on are for OpenStack's own ports",
+        fix=f"use {_enlarged(network, prefix)} or fewer nodes",
+    )
+
+
 def check_nodes_fit(plan: AddressPlan, nodes: Sequence[str]) -> None:
     """PlanError for the first node that the machines' network has no address for."""
     for node in sorted(nodes, key=host_number, reverse=True):
@@ -336,8 +364,19 @@ class ZoneSubnets:
 
     def node_address(self, node: str, *, public: bool = False) -> str:
         """The fixed address of a node in the zone's private subnet, or in the public one."""
-        network, kind = (self.public, "public") if public else (self.private, "private")
-        return address_in(network, host_number(node), field=node, network_field=f"{kind} subnet of zone {self.zone}")
+        subnet, kind = (self.public, "public") if public else (self.private, "private")
+        number = host_number(node)
+        if number >= subnet.num_addresses - 1:
+            prefix = 32 - math.ceil(math.log2(number + 2)) - _SUBNETS_BITS
+            network = subnet.supernet(prefixlen_diff=_SUBNETS_BITS)
+            raise PlanError(
+                field="network.machines",
+                value=str(network),
+                problem=f"no room for {node}, which has the host number {number}, in the {kind} subnet of zone "
+                f"{self.zone}, which is {subnet}",
+                fix=f"use {_enlarged(network, prefix)} or fewer nodes",
+            )
+        return str(subnet[number])
 
 
 def fixed_part(subnet: IPv4Network, *, pool: bool) -> IPv4Network:
@@ -349,6 +388,19 @@ def fixed_part(subnet: IPv4Network, *, pool: bool) -> IPv4Network:
     """
     prefix = 32 - math.ceil(math.log2(FIRST_WORKER)) if pool else subnet.prefixlen + 1
     return next(subnet.subnets(new_prefix=prefix))
+
+
+def pool_room(network: IPv4Network, zones: int, *, taken: int) -> int:
+    """Machines of a pool that the subnets of the zones have automatic addresses for. Of each subnet, names keep the
+    fixed part, AWS the last address, and others the `taken` ones."""
+    subnet = next(network.subnets(prefixlen_diff=_SUBNETS_BITS))
+    return zones * (subnet.num_addresses - fixed_part(subnet, pool=True).num_addresses - 1 - taken)
+
+
+def larger_vpcs(network: IPv4Network) -> Iterator[IPv4Network]:
+    """The networks around one that AWS takes as a VPC, the smallest first."""
+    for prefix in range(network.prefixlen - 1, _LARGEST_ZONE_NETWORK - 1, -1):
+        yield _enlarged(network, prefix)
 
 
 def zone_subnets(
@@ -369,7 +421,14 @@ def zone_subnets(
             problem=f"too small for subnets in {ZONES} zones",
             fix=f"use {_enlarged(network, _SMALLEST_ZONE_NETWORK)} or a larger one",
         )
-    parts = list(network.subnets(prefixlen_diff=int(math.log2(2 * ZONES))))
+    if network.prefixlen < _LARGEST_ZONE_NETWORK:
+        raise PlanError(
+            field=field,
+            value=str(network),
+            problem=f"a VPC is a /{_LARGEST_ZONE_NETWORK} at most",
+            fix=f"use {next(network.subnets(new_prefix=_LARGEST_ZONE_NETWORK))}",
+        )
+    parts = list(network.subnets(prefixlen_diff=_SUBNETS_BITS))
     found: dict[int, str] = {}
     for zone in sorted(set(zones)):
         slot = (slots or {}).get(zone, _zone_slot(zone))

@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from components.clouds.cloud import MOST_MEMBERS
-from components.clouds.openstack.network import own_addresses
 from components.clouds.openstack.user_data import LONGEST_USER_DATA, fitting
 from components.plan.errors import PlanError
 from tests.graph.computed_openstack import MTU, public_address
@@ -270,20 +269,6 @@ def test_neutron_gives_away_no_address_of_ours_by_itself() -> None:
     assert subnet["gatewayIp"] == "10.60.0.1"
     assert subnet["dnsNameservers"] == ["192.0.2.53"]
     assert subnet["allocationPools"] == [{"start": "10.60.224.0", "end": "10.60.255.254"}]
-
-
-@pytest.mark.parametrize(
-    ("network", "addresses"),
-    [("10.60.0.0/24", ("10.60.0.224", "10.60.0.254")), ("10.60.0.0/26", ("10.60.0.56", "10.60.0.62"))],
-)
-def test_neutrons_own_addresses_are_the_last_eighth(network: str, addresses: tuple[str, str]) -> None:
-    assert own_addresses(network) == addresses
-
-
-def test_a_network_whose_nodes_reach_into_neutrons_own_addresses_is_refused() -> None:
-    with pytest.raises(AssertionError, match=r"network\.machines is '10\.60\.0\.0/26': worker-6 has 10\.60\.0\.56"):
-        graph(network={"machines": "10.60.0.0/26"})
-    assert graph(network={"machines": "10.60.0.0/26"}, workers={"count": 5}).of_type(SERVER)
 
 
 @both_modes

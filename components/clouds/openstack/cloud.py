@@ -3,7 +3,6 @@ machine with HAProxy in front."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Literal
 
 import pulumi
@@ -14,13 +13,12 @@ from components.clouds.cloud import BASTION, LOAD_BALANCER, ImageSource, Machine
 from components.clouds.openstack.firewall import Firewall, FirewallArgs
 from components.clouds.openstack.instance import BootVolume, Instance, InstanceArgs
 from components.clouds.openstack.load_balancer import LoadBalancer, LoadBalancerArgs
-from components.clouds.openstack.network import Network, NetworkArgs, own_addresses
+from components.clouds.openstack.network import Network, NetworkArgs
 from components.clouds.openstack.user_data import fitting
 from components.clouds.openstack.volume import Volume, VolumeArgs
 from components.component import Component
 from components.machine import Machine, MachineSpec, SshEndpoint
 from components.naming import MANAGER, parse_node_name, physical_name
-from components.plan.errors import PlanError
 from components.plan.mtu import LARGEST_UNDERLAY
 from components.plan.ports import SSH
 from components.services.route import Route, url
@@ -54,17 +52,6 @@ class OpenstackCloudArgs:
     allowed_addresses: tuple[str, ...]
     nameservers: tuple[str, ...]
     mtu: int | None
-
-    def __post_init__(self) -> None:
-        first = IPv4Address(own_addresses(self.network)[0])
-        for name, address in self.rented.addresses.items():
-            if IPv4Address(address) >= first:
-                raise PlanError(
-                    field="network.machines",
-                    value=self.network,
-                    problem=f"{name} has {address}, and the addresses from {first} on are for OpenStack's own ports",
-                    fix="use a larger network or fewer nodes",
-                )
 
 
 class OpenstackCloud(Component):

@@ -7,8 +7,7 @@ import pulumi
 import pulumi_openstack as openstack
 
 from components.component import Component
-
-_PARTS = 8
+from components.plan.addresses import own_addresses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class Network(Component):
         )
 
     def _subnet(self, args: NetworkArgs, network: openstack.networking.Network) -> openstack.networking.Subnet:
-        first, last = own_addresses(args.cidr)
+        first, last = own_addresses(IPv4Network(args.cidr))
         return openstack.networking.Subnet(
             self.child_name("subnet"),
             name=args.physical_name,
@@ -68,7 +67,7 @@ class Network(Component):
             enable_dhcp=True,
             dns_nameservers=list(args.nameservers) or None,
             # Neutron's own ports (DHCP, Octavia) take any free address of the pool: the machines' are outside of it.
-            allocation_pools=[openstack.networking.SubnetAllocationPoolArgs(start=first, end=last)],
+            allocation_pools=[openstack.networking.SubnetAllocationPoolArgs(start=str(first), end=str(last))],
             opts=self.child(provider=args.provider),
         )
 
@@ -84,11 +83,3 @@ class Network(Component):
             external_network_id=external.id,
             opts=self.child(provider=args.provider),
         )
-
-
-def own_addresses(cidr: str) -> tuple[str, str]:
-    """First and last address that Neutron may give away by itself: the last eighth of the network, from the network
-    alone, so that a further worker changes nothing."""
-    network = IPv4Network(cidr)
-    size = network.num_addresses // _PARTS
-    return str(network[-size]), str(network[-2])

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from components.naming import node_names
 from components.plan.addresses import (
     AddressPlan,
+    check_apart_from_own,
     check_nodes_fit,
     check_overlay_capacity,
     overlay_slot,
+    own_addresses,
     plan_addresses,
+    pool_room,
     usable_addresses,
     zone_subnets,
 )
@@ -330,3 +333,58 @@ def test_a_zone_without_a_place_of_its_own_is_refused(network: str, zones: list[
 def test_a_slot_given_by_hand_wins() -> None:
     network = IPv4Network("10.60.0.0/16")
     assert zone_subnets(network, ["mars"], slots={"mars": 3})["mars"].private == IPv4Network("10.60.48.0/20")
+
+
+@given(st.integers(1, 1000), st.integers(20, 28))
+def test_the_network_that_keeps_nodes_apart_from_neutrons_own_is_large_enough_and_none_smaller_is(
+    workers: int, prefix: int
+) -> None:
+    nodes = node_names("worker", workers)
+    try:
+        check_apart_from_own(IPv4Network(f"10.60.0.0/{prefix}"), nodes)
+    except PlanError as refusal:
+        named = IPv4Network(str(refusal).split("use ")[1].split()[0])
+        check_apart_from_own(named, nodes)
+        with pytest.raises(PlanError):
+            check_apart_from_own(next(named.subnets()), nodes)
+
+
+@given(st.integers(20, 28), st.integers(1, 300))
+def test_nodes_that_are_accepted_are_apart_from_neutrons_own_addresses(prefix: int, workers: int) -> None:
+    plan = plan_addresses(machines=f"10.60.0.0/{prefix}")
+    nodes = node_names("worker", workers)
+    first, _ = own_addresses(plan.machine_network)
+    try:
+        check_apart_from_own(plan.machine_network, nodes)
+    except PlanError:
+        return
+    assert all(IPv4Address(plan.node_address(node)) < first for node in nodes)
+
+
+@pytest.mark.parametrize(
+    ("network", "addresses"),
+    [("10.60.0.0/24", ("10.60.0.224", "10.60.0.254")), ("10.60.0.0/26", ("10.60.0.56", "10.60.0.62"))],
+)
+def test_neutrons_own_addresses_are_the_last_eighth(network: str, addresses: tuple[str, str]) -> None:
+    assert tuple(map(str, own_addresses(IPv4Network(network)))) == addresses
+
+
+@given(st.integers(1, 1000), st.integers(16, 20), st.booleans())
+def test_the_network_that_a_refusal_of_a_zones_subnet_names_is_large_enough_and_none_smaller_is(
+    workers: int, prefix: int, public: bool
+) -> None:
+    node = f"worker-{workers}"
+    zone = zone_subnets(IPv4Network(f"10.60.0.0/{prefix}"), ZONES)[ZONES[0]]
+    try:
+        zone.node_address(node, public=public)
+    except PlanError as refusal:
+        named = IPv4Network(str(refusal).split("use ")[1].split()[0])
+        zone_subnets(named, ZONES)[ZONES[0]].node_address(node, public=public)
+        with pytest.raises(PlanError):
+            zone_subnets(next(named.subnets()), ZONES)[ZONES[0]].node_address(node, public=public)
+
+
+def test_a_pool_has_what_names_and_aws_leave_of_each_subnet() -> None:
+    # Of 256 addresses 64 belong to names, AWS's first four among them, and the last is AWS's too.
+    assert pool_room(IPv4Network("10.60.0.0/20"), 3, taken=0) == 3 * (256 - 64 - 1)
+    assert pool_room(IPv4Network("10.60.0.0/20"), 1, taken=1) == 256 - 64 - 2

@@ -73,11 +73,27 @@ NETWORKS: list[Case] = [
     ),
     (
         aws(network={"machines": "10.60.0.0/20"}, workers={"count": 300}),
-        "private subnet of zone us-east-1a is '10.60.0.0/24': no room for worker-205, which has the host number 255; use 10.60.0.0/23 or fewer nodes",
+        "network.machines is '10.60.0.0/20': no room for worker-300, which has the host number 350, in the private subnet of zone us-east-1c, which is 10.60.2.0/24; use 10.60.0.0/19 or fewer nodes",
+    ),
+    (
+        aws(network={"machines": "10.60.0.0/20"}, workers={"count": 700}, ssh={**SSH, "access": "direct"}),
+        "network.machines is '10.60.0.0/20': no room for worker-700, which has the host number 750, in the public subnet of zone us-east-1a, which is 10.60.8.0/24; use 10.60.0.0/18 or fewer nodes",
+    ),
+    (
+        aws(network={"machines": "10.60.0.0/14"}),
+        "network.machines is '10.60.0.0/14': a VPC is a /16 at most; use 10.60.0.0/16",
+    ),
+    (
+        aws(network={"machines": "10.60.0.0/28"}),
+        "network.machines is '10.60.0.0/28': too small for subnets in 8 zones; use 10.60.0.0/20 or a larger one",
     ),
     (
         openstack(network={"machines": "10.60.0.0/24"}, workers={"count": 300}),
-        "network.machines is '10.60.0.0/24': no room for worker-205, which has the host number 255; use 10.60.0.0/23 or fewer nodes",
+        "network.machines is '10.60.0.0/24': no room for worker-300, which has the host number 350: the addresses from 10.60.0.224 on are for OpenStack's own ports; use 10.60.0.0/23 or fewer nodes",
+    ),
+    (
+        openstack(network={"machines": "10.60.0.0/26"}, workers={"count": 6}),
+        "network.machines is '10.60.0.0/26': no room for worker-6, which has the host number 56: the addresses from 10.60.0.56 on are for OpenStack's own ports; use 10.60.0.0/25 or fewer nodes",
     ),
     (
         aws(network={"machines": "10.128.0.0/16"}),
@@ -250,6 +266,23 @@ POOLS: list[Case] = [
     (
         aws(workers={"count": 400, "pool": True}, services={"wordpress": None}, aws={"pool": {"maximum": 501}}),
         "aws.pool.maximum is 501: a network load balancer takes 500 targets, and a machine is one for each of 1 published ports; use at most 500, or load_balancer.kind haproxy, which leads to the managers",
+    ),
+    (
+        aws(workers={"count": 574, "pool": True}, network={"machines": "10.60.0.0/20"}),
+        "workers.count is 574: the subnets of 3 zones in 10.60.0.0/20 have 573 addresses for machines of a pool; use at most 573, or network.machines 10.60.0.0/19",
+    ),
+    (
+        aws(
+            workers={"count": 100, "pool": True},
+            network={"machines": "10.60.0.0/20"},
+            aws={"pool": {"maximum": 571}},
+            ssh={**SSH, "access": "direct"},
+        ),
+        "aws.pool.maximum is 571: the subnets of 3 zones in 10.60.0.0/20 have 570 addresses for machines of a pool; use at most 570, or network.machines 10.60.0.0/19",
+    ),
+    (
+        aws(workers={"count": 4032, "pool": True}, aws={"zones": ["us-east-1a"]}),
+        "workers.count is 4032: the subnets of 1 zones in 10.60.0.0/16 have 4031 addresses for machines of a pool; use at most 4031, or 3 zones",
     ),
     (aws(aws={"pool": {"drain_seconds": 5}}), "aws.pool.drain_seconds is 5: use at least 60"),
 ]
