@@ -83,7 +83,9 @@ class OpenstackSettings(Section):
     region: str | None = Field(default=None, pattern=patterns.NOT_EMPTY)
     zones: list[Zone] = Field(default_factory=lambda: ["nova"], description="Availability zones of Nova.")
     volume_zone: str | None = Field(
-        default=None, pattern=patterns.NOT_EMPTY, description="Availability zone of Cinder, where it is not Nova's."
+        default=None,
+        pattern=patterns.NOT_EMPTY,
+        description="Availability zone of Cinder, where its zones are not named as Nova's.",
     )
     external_network: str = Field(default="public", pattern=patterns.NOT_EMPTY)
     image: OpenstackImageSettings = Field(default_factory=OpenstackImageSettings)

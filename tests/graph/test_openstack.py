@@ -486,13 +486,24 @@ def test_a_volume_is_attached_by_nova_without_a_device_name_and_goes_with_its_ma
 
 
 def test_a_profile_is_a_type_of_cinder_where_the_settings_say_one() -> None:
-    found = graph(volumes=VOLUMES, openstack={"volume_types": {"silver": "ssd"}, "volume_zone": "cinder-1"})
+    found = graph(volumes=VOLUMES, openstack={"volume_types": {"silver": "ssd"}})
     spark = found.named("openstack-volume-spark-disk").inputs
     archive = found.named("openstack-volume-archive-disk").inputs
     assert ("volumeType" in spark, archive["volumeType"]) == (False, "ssd")
     assert (spark["size"], archive["size"]) == (75, 200)
-    assert {spark["availabilityZone"], archive["availabilityZone"]} == {"cinder-1"}
-    assert "availabilityZone" not in graph(volumes=VOLUMES).named("openstack-volume-spark-disk").inputs
+
+
+def test_a_disk_is_in_the_zone_of_its_node_unless_cinder_has_zones_of_its_own() -> None:
+    def zones(**settings: Any) -> dict[str, str]:
+        found = graph(volumes=VOLUMES, openstack={"zones": ["az-1", "az-2", "az-3"], **settings})
+        return {disk.name: disk.inputs["availabilityZone"] for disk in found.of_type(DISK)}
+
+    assert zones() == {
+        "openstack-volume-archive-disk": "az-3",
+        "openstack-volume-spark-disk": "az-2",
+        "openstack-volume-wordpress-database-disk": "az-1",
+    }
+    assert set(zones(volume_zone="cinder-1").values()) == {"cinder-1"}
 
 
 @pytest.mark.parametrize("protect", [True, False])

@@ -36,7 +36,8 @@ _MOST_IN_SERVER_GROUP = 10
 class OpenstackCloudArgs:
     """`network` is the CIDR of the machines' one subnet; `cloud` is the name of an entry in clouds.yaml, None for the
     environment (OS_*); `image` is a name in Glance, `volume_types` has Cinder's types by profile; `allowed_addresses`
-    are CIDRs that nodes may also send from; `mtu` is in bytes, None where the network says it."""
+    are CIDRs that nodes may also send from; `volume_zone` is Cinder's, None where its zones have the names of Nova's;
+    `mtu` is in bytes, None where the network says it."""
 
     rented: RentedCloudArgs
     network: str
@@ -258,7 +259,7 @@ class OpenstackCloud(Component):
                 prefix=args.rented.prefix,
                 spec=spec,
                 type=args.volume_types.get(spec.profile),
-                zone=args.volume_zone,
+                zone=args.volume_zone or spec.zone,
                 instance=self._instances[spec.node],
                 cluster=cluster,
                 protect=args.rented.protect,

@@ -15,13 +15,13 @@ from components.swarm.cluster import SwarmCluster
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeArgs:
-    """`instance` is the machine of the volume's node; `type` a volume type of Cinder and `zone` its availability zone,
-    None for the cloud's defaults."""
+    """`instance` is the machine of the volume's node; `type` a volume type of Cinder, None for the cloud's default;
+    `zone` the availability zone in Cinder."""
 
     prefix: str
     spec: VolumeSpec
     type: str | None
-    zone: str | None
+    zone: str
     instance: Instance
     cluster: SwarmCluster
     protect: bool
