@@ -77,15 +77,20 @@ class MachineSpec:
             raise PlanError(
                 field=f"{self.name}: cpus", value=self.cpus, problem="too few for a node", fix="use 0.1 or more"
             )
-        if self.memory_bytes < SMALLEST_MEMORY:
-            raise PlanError(
-                field=f"{self.name}: memory",
-                value=format_size(self.memory_bytes),
-                problem="too little for a node with its Docker engine",
-                fix=f"use {format_size(SMALLEST_MEMORY)} or more",
-            )
+        check_node_memory(self.memory_bytes, field=f"{self.name}: memory")
         for label in self.labels:
             check_label(label, field=f"{self.name}: label")
+
+
+def check_node_memory(memory_bytes: int, *, field: str) -> None:
+    """PlanError for less memory than a node needs for its Docker engine."""
+    if memory_bytes < SMALLEST_MEMORY:
+        raise PlanError(
+            field=field,
+            value=format_size(memory_bytes),
+            problem="too little for a node with its Docker engine",
+            fix=f"use {format_size(SMALLEST_MEMORY)} or more",
+        )
 
 
 def check_label(label: str, *, field: str) -> None:

@@ -269,7 +269,7 @@ def _check_overlays(settings: Settings, one: Composed, nodes: Sequence[PlanNode]
             tasks=tasks + proxies,
             virtual_addresses=len(members),
             nodes=len(nodes),
-            field=f"overlay {network_name(one.name, one.file, key)}",
+            overlay=f"overlay {network_name(one.name, one.file, key)}",
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from components.clouds.aws.devices import check_devices
-from components.machine import EnginePackage, EngineSettings, MachineSpec
+from components.machine import EnginePackage, EngineSettings, MachineSpec, check_label, check_node_memory
 from components.naming import MANAGER, WORKER, Role, node_names, parse_node_name, stack_prefix
 from components.plan.addresses import AddressPlan, check_nodes_fit, check_overlay_capacity, host_number, plan_addresses
 from components.plan.errors import PlanError
@@ -127,9 +127,14 @@ def _names(settings: Settings) -> tuple[str, ...]:
 
 def _specs(settings: Settings, rented: RentedPlan | None) -> Iterator[MachineSpec]:
     groups: dict[str, MachineGroup] = {MANAGER: settings.managers, WORKER: settings.workers}
+    for role, group in groups.items():
+        for label in group.labels:
+            check_label(label, field=f"{role}s.labels")
     for name in _names(settings):
         role, _ = parse_node_name(name)
         group, own = groups[role], settings.nodes.get(name)
+        for label in own.labels if own else ():
+            check_label(label, field=f"nodes.{name}.labels")
         kind = rented.types[role] if rented else _local_machine(group, role)
         yield MachineSpec(
             name=name,
@@ -142,7 +147,9 @@ def _specs(settings: Settings, rented: RentedPlan | None) -> Iterator[MachineSpe
 
 
 def _local_machine(group: MachineGroup, role: Role) -> MachineType:
-    memory = parse_size(group.memory or _LOCAL_MEMORY[role], field=f"{role}s.memory")
+    field = f"{role}s.memory"
+    memory = parse_size(group.memory or _LOCAL_MEMORY[role], field=field)
+    check_node_memory(memory, field=field)
     return MachineType(name="container", cpus=group.cpus or 1.0, memory_bytes=memory)
 
 
@@ -214,7 +221,10 @@ def _check_ports(
         flocker=settings.storage.flocker_control,
         encrypted=encrypted(composed),
         publications=[
-            *(Publication(service=name, port=port) for name, port in published.items()),
+            *(
+                Publication(service=name, port=port, setting=_port_setting(settings, name))
+                for name, port in published.items()
+            ),
             *publications(composed),
         ],
         access=settings.ssh.access,
@@ -354,8 +364,9 @@ def _pool_nodes(settings: Settings, rented: RentedPlan | None) -> list[PlanNode]
 
 def _volumes(settings: Settings, specs: tuple[MachineSpec, ...]) -> Iterator[VolumeSpec]:
     """Declared volumes and those of products, by name: the order in the file means nothing."""
+    sizes = {name: each for product in wanted_products(settings) for name, each in product.sizes(settings).items()}
     for name, volume in sorted(_declared_volumes(settings).items()):
-        field = f"volumes.{name}"
+        field, size_field = f"volumes.{name}", sizes.get(name, f"volumes.{name}.size")
         zones = {spec.name: spec.zone for spec in specs}
         if volume.node not in zones:
             raise PlanError(
@@ -371,14 +382,14 @@ def _volumes(settings: Settings, specs: tuple[MachineSpec, ...]) -> Iterator[Vol
                 problem=f"its node {volume.node} is in {zones[volume.node]}, and a volume stays in its zone",
                 fix=f"use {zones[volume.node]}, or a node in {volume.zone}",
             )
-        size = whole_gib(volume.size, field=f"{field}.size")
+        size = whole_gib(volume.size, field=size_field)
         yield VolumeSpec(
             name=name,
             node=volume.node,
             zone=zones[volume.node],
             size_gib=size,
             profile=volume.profile,
-            ebs=block_volume(settings, volume, size, field=field),
+            ebs=block_volume(settings, volume, size, field=field, size_field=size_field),
         )
 
 
@@ -398,7 +409,7 @@ def _check_overlay(settings: Settings, addresses: AddressPlan, service: str, tas
         tasks=tasks + 1 + proxies,
         virtual_addresses=1,
         nodes=nodes,
-        field=f"overlay of service {service}",
+        overlay=f"the overlay of service {service}",
     )
 
 

@@ -188,7 +188,7 @@ def _zones(settings: Settings) -> tuple[str, ...]:
     if len(set(zones)) != len(zones):
         raise PlanError(field=field, value=zones, problem="a zone is there twice", fix="name each once")
     if len(zones) > _MOST_ZONES:
-        raise PlanError(field=field, value=zones, problem=f"more than {_MOST_ZONES} zones", fix="use 1 or 3 of them")
+        raise PlanError(field=field, value=zones, problem=f"more than {_MOST_ZONES} zones", fix="name 1 or 3 of them")
     if len(zones) == 2 and settings.managers.count > 1:
         raise PlanError(
             field=field,
@@ -289,16 +289,16 @@ def _types(settings: Settings) -> dict[MachineKind, MachineType]:
             memory_bytes=parse_size(group.memory, field=f"{field}.memory") if group.memory else None,
         )
         if settings.cloud == "aws":
-            check_architecture(types[role], settings.aws.image.architecture, field=field)
+            check_architecture(types[role], settings.aws.image.architecture, field=f"{field}.type")
     for kind, name in _types_beside(settings).items():
         # What they hold is not planned for: any name will do.
         types[kind] = known.get(name, MachineType(name=name, cpus=1, memory_bytes=GIB))
         if settings.cloud == "aws":
-            check_architecture(types[kind], settings.aws.image.architecture, field=_FIELDS[kind])
+            check_architecture(types[kind], settings.aws.image.architecture, field=_TYPE_FIELDS[kind])
     return types
 
 
-_FIELDS: Mapping[MachineKind, str] = {"bastion": "aws.bastion", "balancer": "load_balancer"}
+_TYPE_FIELDS: Mapping[MachineKind, str] = {"bastion": "aws.bastion_type", "balancer": "load_balancer.type"}
 
 
 def _types_beside(settings: Settings) -> dict[MachineKind, str]:
@@ -365,7 +365,9 @@ def _admin_networks(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(set(ssh.admin_networks)))
 
 
-def block_volume(settings: Settings, volume: VolumeSettings, size: int, *, field: str) -> EbsVolume | None:
+def block_volume(
+    settings: Settings, volume: VolumeSettings, size: int, *, field: str, size_field: str
+) -> EbsVolume | None:
     """The EBS volume of a declared volume, checked; None on a cloud that has other types."""
     if settings.cloud != "aws":
         if volume.ebs is not None:
@@ -377,7 +379,7 @@ def block_volume(settings: Settings, volume: VolumeSettings, size: int, *, field
             )
         return None
     if volume.ebs is None:
-        return ebs_volume(volume.profile, size, settings.storage.profiles, field=field)
+        return ebs_volume(volume.profile, size, settings.storage.profiles, field=size_field)
     own = EbsVolume(type=volume.ebs.type, size_gib=size, iops=volume.ebs.iops, throughput=volume.ebs.throughput)
-    check_ebs_volume(own, field=field)
+    check_ebs_volume(own, field=f"{field}.ebs", size_field=size_field)
     return own

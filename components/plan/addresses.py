@@ -332,7 +332,9 @@ def usable_addresses(network: IPv4Network) -> int:
     return max(network.num_addresses - 3, 0)
 
 
-def check_overlay_capacity(network: IPv4Network, *, tasks: int, virtual_addresses: int, nodes: int, field: str) -> None:
+def check_overlay_capacity(
+    network: IPv4Network, *, tasks: int, virtual_addresses: int, nodes: int, overlay: str
+) -> None:
     """PlanError when the endpoints of an overlay do not fit: tasks beyond would wait in state New without an error.
 
     `tasks` counts those that an update starts before it stops old ones too; each service in VIP mode has a virtual
@@ -344,13 +346,13 @@ def check_overlay_capacity(network: IPv4Network, *, tasks: int, virtual_addresse
         return
     prefix = 32 - math.ceil(math.log2(needed + 3))
     raise PlanError(
-        field=field,
-        value=str(network),
+        field="network.overlay_prefix",
+        value=network.prefixlen,
         problem=(
-            f"{usable} usable addresses, but {tasks} tasks, {virtual_addresses} virtual addresses and {nodes} nodes "
-            f"need {needed}"
+            f"{overlay} has {usable} usable addresses, but {tasks} tasks, {virtual_addresses} virtual addresses and "
+            f"{nodes} nodes need {needed}"
         ),
-        fix=f"use a network of /{prefix} or fewer tasks",
+        fix=f"use {prefix} or fewer tasks",
     )
 
 

@@ -118,7 +118,7 @@ def check_architecture(kind: MachineType, image: Architecture, *, field: str) ->
     """PlanError for a type that the machine image does not run on."""
     if kind.architecture is not None and kind.architecture != image:
         raise PlanError(
-            field=f"{field}.type",
+            field=field,
             value=kind.name,
             problem=f"it is {kind.architecture}, and the machine image (aws.image) is {image}",
             fix=f"use a type of {image}, or an image of {kind.architecture}",

@@ -64,12 +64,14 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """A port that a service publishes on the nodes; `mode` is Docker's publish mode."""
+    """A port that a service publishes on the nodes; `mode` is Docker's publish mode, `setting` what it is set by, where
+    that is a setting of the stack."""
 
     service: str
     port: int
     protocol: Literal["tcp", "udp"] = "tcp"
     mode: Literal["host", "ingress"] = "ingress"
+    setting: str = ""
 
     def __str__(self) -> str:
         return f"{self.port}/{self.protocol}"
@@ -169,7 +171,7 @@ def check_publications(
     reserved = reserved_ports(data_path_port=data_path_port, flocker=flocker)
     taken: dict[tuple[int, str], Publication] = {}
     for publication in publications:
-        owner = f"service {publication.service}: published port"
+        owner = publication.setting or f"service {publication.service}: published port"
         _check_port(publication.port, field=owner)
         place = (publication.port, publication.protocol)
         if place in reserved:

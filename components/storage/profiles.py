@@ -69,9 +69,9 @@ class EbsVolume:
 
 
 def ebs_volume(profile: Profile, size_gib: int, profiles: ProfileSet, *, field: str) -> EbsVolume:
-    """The volume of a profile; PlanError where its type cannot be of that size."""
+    """The volume of a profile; PlanError, naming the `field` of the size, where its type cannot be of that size."""
     volume = _TABLES[profiles][profile](size_gib)
-    check_ebs_volume(volume, field=field, because=f"profile {profile} is {volume.type}")
+    _check_size(volume, field=field, because=f" (profile {profile} is {volume.type})")
     return volume
 
 
@@ -114,11 +114,11 @@ _TABLES: Mapping[ProfileSet, Mapping[Profile, Callable[[int], EbsVolume]]] = {
 }
 
 
-def check_ebs_volume(volume: EbsVolume, *, field: str, because: str = "") -> None:
-    """PlanError for a volume that AWS would refuse, naming the bound; `because` is why it is of that type."""
+def check_ebs_volume(volume: EbsVolume, *, field: str, size_field: str) -> None:
+    """PlanError for a volume that AWS would refuse, naming the bound; `field` is where type, IOPS and throughput are
+    set, `size_field` where the size is."""
     limits = EBS_LIMITS[volume.type]
-    why = f" ({because})" if because else ""
-    _within(volume.size_gib, limits.size, f"{field}.size", " GiB", f"{volume.type} takes{why}")
+    _check_size(volume, field=size_field)
     _check_chosen(volume.iops, limits.iops, f"{field}.iops", volume.type)
     _check_chosen(volume.throughput, limits.throughput, f"{field}.throughput", volume.type)
     if limits.iops_required and volume.iops is None:
@@ -147,6 +147,11 @@ def check_ebs_volume(volume: EbsVolume, *, field: str, because: str = "") -> Non
                 problem=f"each MiB/s needs {IOPS_PER_THROUGHPUT} IOPS, and the volume has {iops}",
                 fix=f"use at most {iops // IOPS_PER_THROUGHPUT}, or more IOPS",
             )
+
+
+def _check_size(volume: EbsVolume, *, field: str, because: str = "") -> None:
+    """`because` is why it is of that type."""
+    _within(volume.size_gib, EBS_LIMITS[volume.type].size, field, " GiB", f"{volume.type} takes{because}")
 
 
 def _free_iops(kind: EbsType) -> int:

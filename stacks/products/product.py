@@ -52,6 +52,12 @@ class Product:
         del settings
         return {}
 
+    def sizes(self, settings: Settings) -> Mapping[str, str]:
+        """The settings that the sizes of those volumes are from, by the volume's name: `volumes.NAME.size` unless said
+        here."""
+        del settings
+        return {}
+
     def files(self, settings: Settings) -> Mapping[str, str]:
         """Text files of the project that it hands over to tasks, by the setting that names each."""
         del settings

@@ -64,6 +64,10 @@ class HadoopProduct(Product):
             },
         }
 
+    def sizes(self, settings: Settings) -> Mapping[str, str]:
+        datanodes = map(datanode_name, datanode_nodes(hadoop_settings(settings).datanodes))
+        return {NAMENODE: f"{_FIELD}.namenode_size", **dict.fromkeys(datanodes, f"{_FIELD}.datanode_size")}
+
     def files(self, settings: Settings) -> Mapping[str, str]:
         return {
             f"{_FIELD}.jobs.{name}.application": job.application

@@ -65,6 +65,10 @@ class MonitoringProduct(Product):
         volume = VolumeSettings(node=monitoring.data_node, size=monitoring.size, profile=monitoring.profile)
         return {VOLUME: volume}
 
+    def sizes(self, settings: Settings) -> Mapping[str, str]:
+        del settings
+        return {VOLUME: f"{_FIELD}.size"}
+
     def warnings(self, settings: Settings, nodes: Sequence[PlanNode]) -> Iterator[str]:
         del nodes
         monitoring = monitoring_settings(settings)

@@ -74,6 +74,10 @@ class MvcProduct(Product):
         volume = VolumeSettings(node=mvc.database_node, size=mvc.database_size, profile=mvc.database_profile)
         return {DATABASE_VOLUME: volume}
 
+    def sizes(self, settings: Settings) -> Mapping[str, str]:
+        del settings
+        return {DATABASE_VOLUME: f"{_FIELD}.database_size"}
+
 
 def mvc_settings(settings: Settings) -> MvcSettings:
     """The settings of an application that is wanted."""

@@ -53,6 +53,10 @@ class RegistryProduct(Product):
         )
         return {REGISTRY_VOLUME: VolumeSettings(node=registry.node, size=registry.size, profile=registry.profile)}
 
+    def sizes(self, settings: Settings) -> Mapping[str, str]:
+        del settings
+        return {REGISTRY_VOLUME: f"{_FIELD}.size"}
+
 
 def registry_settings(settings: Settings) -> UserRegistrySettings:
     """The settings of a registry that is wanted."""

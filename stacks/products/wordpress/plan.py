@@ -46,6 +46,10 @@ class WordPressProduct(Product):
         volume = VolumeSettings(node=blog.database_node, size=blog.database_size, profile=blog.database_profile)
         return {DATABASE_VOLUME: volume}
 
+    def sizes(self, settings: Settings) -> Mapping[str, str]:
+        del settings
+        return {DATABASE_VOLUME: f"{_FIELD}.database_size"}
+
 
 def wordpress_settings(settings: Settings) -> WordPressSettings:
     """The settings of a WordPress that is wanted."""

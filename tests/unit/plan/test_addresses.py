@@ -273,12 +273,12 @@ def test_a_bridge_address_is_apart_from_the_pools() -> None:
 def test_an_overlay_counts_a_load_balancing_endpoint_for_each_node() -> None:
     overlay = IPv4Network("10.136.0.0/24")
     assert usable_addresses(overlay) == 253
-    check_overlay_capacity(overlay, tasks=200, virtual_addresses=3, nodes=50, field="overlays.web.subnet")
+    check_overlay_capacity(overlay, tasks=200, virtual_addresses=3, nodes=50, overlay="the overlay of web")
     with pytest.raises(PlanError) as refusal:
-        check_overlay_capacity(overlay, tasks=200, virtual_addresses=3, nodes=51, field="overlays.web.subnet")
+        check_overlay_capacity(overlay, tasks=200, virtual_addresses=3, nodes=51, overlay="the overlay of web")
     assert str(refusal.value) == (
-        "overlays.web.subnet is '10.136.0.0/24': 253 usable addresses, but 200 tasks, 3 virtual addresses and "
-        "51 nodes need 254; use a network of /23 or fewer tasks"
+        "network.overlay_prefix is 24: the overlay of web has 253 usable addresses, but 200 tasks, 3 virtual addresses "
+        "and 51 nodes need 254; use 23 or fewer tasks"
     )
 
 
@@ -286,13 +286,13 @@ def test_an_overlay_counts_a_load_balancing_endpoint_for_each_node() -> None:
 def test_the_prefix_that_a_refusal_names_fits(prefix: int, tasks: int, services: int, nodes: int) -> None:
     def check(length: int) -> None:
         check_overlay_capacity(
-            IPv4Network((0x0A000000, length)), tasks=tasks, virtual_addresses=services, nodes=nodes, field="overlay"
+            IPv4Network((0x0A000000, length)), tasks=tasks, virtual_addresses=services, nodes=nodes, overlay="it"
         )
 
     try:
         check(prefix)
     except PlanError as refusal:
-        check(int(str(refusal).split("/")[2].split()[0]))
+        check(int(str(refusal).split("use ")[1].split()[0]))
 
 
 @given(st.permutations(ZONES), st.sets(st.sampled_from(ZONES)))

@@ -51,7 +51,7 @@ def test_what_is_said_of_a_known_type_has_to_be_true() -> None:
 
 
 def test_an_image_of_another_architecture_is_refused() -> None:
-    check_architecture(EC2_TYPES["t4g.small"], "arm64", field="workers")
+    check_architecture(EC2_TYPES["t4g.small"], "arm64", field="workers.type")
     check_architecture(NOVA_FLAVORS["m1.small"], "arm64", field="workers")
     with pytest.raises(PlanError, match=r"workers\.type is 't4g\.small': it is arm64, and the machine image"):
-        check_architecture(EC2_TYPES["t4g.small"], "amd64", field="workers")
+        check_architecture(EC2_TYPES["t4g.small"], "amd64", field="workers.type")

@@ -12,6 +12,7 @@ Case = tuple[dict[str, Any], str]
 
 SSH = {"access": "bastion", "admin_networks": ["203.0.113.0/24"]}
 REGISTRY = {"address": "registry.example.com"}
+NONE = {"web": None, "wordpress": None}
 
 
 def aws(**settings: Any) -> dict[str, Any]:
@@ -53,7 +54,7 @@ ZONES: list[Case] = [
     ),
     (
         aws(aws={"zones": ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d"]}),
-        "aws.zones is ['us-east-1a', 'us-east-1b', 'us-east-1c', 'us-east-1d']: more than 3 zones; use 1 or 3 of them",
+        "aws.zones is ['us-east-1a', 'us-east-1b', 'us-east-1c', 'us-east-1d']: more than 3 zones; name 1 or 3 of them",
     ),
     (aws(aws={"region": "virginia"}), "aws.region is 'virginia': use a region, such as us-east-1 or eu-central-1"),
     (
@@ -191,7 +192,7 @@ MACHINES: list[Case] = [
     ),
     (
         aws(aws={"bastion_type": "t4g.micro"}),
-        "aws.bastion.type is 't4g.micro': it is arm64, and the machine image (aws.image) is amd64; use a type of amd64, or an image of arm64",
+        "aws.bastion_type is 't4g.micro': it is arm64, and the machine image (aws.image) is amd64; use a type of amd64, or an image of arm64",
     ),
     (
         aws(managers={"type": "t2.nano", "memory": "256m"}),
@@ -268,12 +269,13 @@ POOLS: list[Case] = [
         "aws.pool.maximum is 501: a network load balancer takes 500 targets, and a machine is one for each of 1 published ports; use at most 500, or load_balancer.kind haproxy, which leads to the managers",
     ),
     (
-        aws(workers={"count": 574, "pool": True}, network={"machines": "10.60.0.0/20"}),
+        aws(workers={"count": 574, "pool": True}, services=NONE, network={"machines": "10.60.0.0/20"}),
         "workers.count is 574: the subnets of 3 zones in 10.60.0.0/20 have 573 addresses for machines of a pool; use at most 573, or network.machines 10.60.0.0/19",
     ),
     (
         aws(
             workers={"count": 100, "pool": True},
+            services=NONE,
             network={"machines": "10.60.0.0/20"},
             aws={"pool": {"maximum": 571}},
             ssh={**SSH, "access": "direct"},
@@ -281,7 +283,7 @@ POOLS: list[Case] = [
         "aws.pool.maximum is 571: the subnets of 3 zones in 10.60.0.0/20 have 570 addresses for machines of a pool; use at most 570, or network.machines 10.60.0.0/19",
     ),
     (
-        aws(workers={"count": 4032, "pool": True}, aws={"zones": ["us-east-1a"]}),
+        aws(workers={"count": 4032, "pool": True}, services=NONE, aws={"zones": ["us-east-1a"]}),
         "workers.count is 4032: the subnets of 1 zones in 10.60.0.0/16 have 4031 addresses for machines of a pool; use at most 4031, or 3 zones",
     ),
     (aws(aws={"pool": {"drain_seconds": 5}}), "aws.pool.drain_seconds is 5: use at least 60"),
@@ -318,18 +320,21 @@ VOLUMES: list[Case] = [
     ),
     (
         ebs("100g", type="gp2", iops=300),
-        "volumes.data.iops is 300: gp2 takes no such setting; leave it out, or use another type",
+        "volumes.data.ebs.iops is 300: gp2 takes no such setting; leave it out, or use another type",
     ),
-    (ebs("100g", type="gp3", iops=2999), "volumes.data.iops is '2999': gp3 takes 3000 to 80000; use 3000"),
-    (ebs("100g", type="io1"), "volumes.data.iops is None: io1 has none of its own; give one, at most 5000 for 100 GiB"),
+    (ebs("100g", type="gp3", iops=2999), "volumes.data.ebs.iops is '2999': gp3 takes 3000 to 80000; use 3000"),
+    (
+        ebs("100g", type="io1"),
+        "volumes.data.ebs.iops is None: io1 has none of its own; give one, at most 5000 for 100 GiB",
+    ),
     (
         ebs("100g", type="io1", iops=5001),
-        "volumes.data.iops is 5001: io1 gives at most 50 for each GiB; use at most 5000 for 100 GiB, or a larger volume",
+        "volumes.data.ebs.iops is 5001: io1 gives at most 50 for each GiB; use at most 5000 for 100 GiB, or a larger volume",
     ),
     (ebs("124g", type="st1"), "volumes.data.size is '124 GiB': st1 takes 125 to 16384 GiB; use 125 GiB"),
     (
         ebs("100g", type="gp3", throughput=800),
-        "volumes.data.throughput is 800: each MiB/s needs 4 IOPS, and the volume has 3000; use at most 750, or more IOPS",
+        "volumes.data.ebs.throughput is 800: each MiB/s needs 4 IOPS, and the volume has 3000; use at most 750, or more IOPS",
     ),
     (
         openstack(volumes={"data": {"node": "worker-1", "ebs": {"type": "gp3"}}}),
@@ -365,7 +370,7 @@ SERVICES: list[Case] = [
     ),
     (
         aws(storage={"flocker_control": True}, services={"web": {"port": 4523}}),
-        "service web: published port is 4523/tcp: nodes use it for Flocker; publish another port, such as 8080",
+        "services.web.port is 4523/tcp: nodes use it for Flocker; publish another port, such as 8080",
     ),
     (
         aws(load_balancer={"kind": "haproxy", "statistics_port": 8080}),

@@ -49,8 +49,8 @@ REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         service("deploy: {replicas: 400}"),
         {},
         {},
-        "overlay blog_default is '10.128.0.0/24': 253 usable addresses, but 406 tasks, 1 virtual addresses and 5 nodes need "
-        "412; use a network of /23 or fewer tasks",
+        "network.overlay_prefix is 24: overlay blog_default has 253 usable addresses, but 406 tasks, 1 virtual addresses and 5 nodes need "
+        "412; use 23 or fewer tasks",
     ),
     (
         service("ports: ['8080:80']"),

@@ -70,7 +70,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         stack({"port": 8085}),
-        "service hadoop.yarn: published port is 8085/tcp: service hadoop publishes it already; publish another port with one of the two",
+        "services.hadoop.yarn.port is 8085/tcp: service hadoop publishes it already; publish another port with one of the two",
     ),
     (
         stack({"jobs": {"two words": {}}}),

@@ -28,7 +28,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (stack({"port": 0}), "services.monitoring.port is 0: use at least 1"),
     (
         stack({"port": 9093}),
-        "service monitoring.alerts: published port is 9093/tcp: service monitoring publishes it already; publish another port with one of the two",
+        "services.monitoring.alerts.port is 9093/tcp: service monitoring publishes it already; publish another port with one of the two",
     ),
     (stack({"port": 8405}), "services.monitoring.port is 8405: HAProxy's own health port; use another port"),
     (
@@ -82,7 +82,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         stack({"grafana": {"port": 9090}}, images={"grafana": f"grafana/grafana{DIGEST}"}),
-        "service monitoring.grafana: published port is 9090/tcp: service monitoring publishes it already; publish another port with one of the two",
+        "services.monitoring.grafana.port is 9090/tcp: service monitoring publishes it already; publish another port with one of the two",
     ),
     (
         stack({}, images={"grafana": "grafana/grafana:10.4.3"}),
@@ -94,7 +94,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         stack({}, workers={"count": 90}),
-        "overlay of service monitoring is '10.128.0.0/24': 253 usable addresses, but 377 tasks, 1 virtual addresses and 93 nodes need 471; use a network of /23 or fewer tasks",
+        "network.overlay_prefix is 24: the overlay of service monitoring has 253 usable addresses, but 377 tasks, 1 virtual addresses and 93 nodes need 471; use 23 or fewer tasks",
     ),
     (alerts(url=7), "services.monitoring.alerts.url is 7: use text"),
     (

@@ -71,7 +71,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (stack({"publish_database": 70000}), "services.mvc.publish_database is 70000: use at most 65535"),
     (
         stack({"publish_database": 3000}),
-        "service mvc.publish_database: published port is 3000/tcp: service mvc publishes it already; publish another port with one of the two",
+        "services.mvc.publish_database is 3000/tcp: service mvc publishes it already; publish another port with one of the two",
     ),
     (
         stack({"publish_database": 8405}),
@@ -83,7 +83,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         stack({"replicas": 300}),
-        "overlay of service mvc is '10.128.0.0/24': 253 usable addresses, but 310 tasks, 1 virtual addresses and 6 nodes need 317; use a network of /23 or fewer tasks",
+        "network.overlay_prefix is 24: the overlay of service mvc has 253 usable addresses, but 310 tasks, 1 virtual addresses and 6 nodes need 317; use 23 or fewer tasks",
     ),
     (
         stack({"image": "shop:1.0"}),

@@ -17,7 +17,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (stack({"port": 0}), "services.registry.port is 0: use at least 1"),
     (
         stack({"port": 2377}),
-        "service registry: published port is 2377/tcp: nodes use it for swarm management; publish another port, such as 8080",
+        "services.registry.port is 2377/tcp: nodes use it for swarm management; publish another port, such as 8080",
     ),
     (
         stack({"port": 8404}),

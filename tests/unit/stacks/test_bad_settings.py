@@ -75,7 +75,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"managers": {"memory": "64m"}},
-        "manager-1: memory is '64m': too little for a node with its Docker engine; use 512m or more",
+        "managers.memory is '64m': too little for a node with its Docker engine; use 512m or more",
     ),
     ({"managers": {"memory": 512}}, "managers.memory is 512: use text"),
     ({"workers": {"count": -1}}, "workers.count is -1: use at least 0"),
@@ -86,12 +86,12 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"workers": {"labels": {"zone": "a"}}},
-        "worker-1: label is 'zone': every node gets it by itself; use another name",
+        "workers.labels is 'zone': every node gets it by itself; use another name",
     ),
     ({"workers": {"labels": ["a"]}}, "workers.labels is ['a']: use a mapping of settings"),
     (
         {"workers": {"labels": {"bad label": "x"}}},
-        "worker-1: label is 'bad label': no name of a label; use letters, digits and . _ / -",
+        "workers.labels is 'bad label': no name of a label; use letters, digits and . _ / -",
     ),
     ({"nodes": {"boss": {}}}, "nodes.boss is 'boss': use a node's name, such as manager-1 or worker-2"),
     (
@@ -121,11 +121,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"services": {"web": {"port": 0}}}, "services.web.port is 0: use at least 1"),
     (
         {"services": {"web": {"port": 2377}}},
-        "service web: published port is 2377/tcp: nodes use it for swarm management; publish another port, such as 8080",
+        "services.web.port is 2377/tcp: nodes use it for swarm management; publish another port, such as 8080",
     ),
     (
         {"services": {"web": {"port": 8081}}},
-        "service wordpress: published port is 8081/tcp: service web publishes it already; publish another port with one of the two",
+        "services.wordpress.port is 8081/tcp: service web publishes it already; publish another port with one of the two",
     ),
     (
         {"services": {"web": {"port": 8404}}},
@@ -168,7 +168,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"services": {"web": {"replicas": 400}}},
-        "overlay of service web is '10.128.0.0/24': 253 usable addresses, but 406 tasks, 1 virtual addresses and 5 nodes need 412; use a network of /23 or fewer tasks",
+        "network.overlay_prefix is 24: the overlay of service web has 253 usable addresses, but 406 tasks, 1 virtual addresses and 5 nodes need 412; use 23 or fewer tasks",
     ),
     ({"load_balancer": {"statistics_port": 70000}}, "load_balancer.statistics_port is 70000: use at most 65535"),
     (

@@ -75,7 +75,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         stack({"port": 8083}),
-        "service spark.history: published port is 8083/tcp: service spark publishes it already; publish another port with one of the two",
+        "services.spark.history.port is 8083/tcp: service spark publishes it already; publish another port with one of the two",
     ),
     (
         stack({"history": {"port": 8404}}),
@@ -87,11 +87,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         on_hdfs({"workers": 230}),
-        "overlay of service hadoop is '10.128.0.0/24': 253 usable addresses, but 248 tasks, 1 virtual addresses and 5 nodes need 254; use a network of /23 or fewer tasks",
+        "network.overlay_prefix is 24: the overlay of service hadoop has 253 usable addresses, but 248 tasks, 1 virtual addresses and 5 nodes need 254; use 23 or fewer tasks",
     ),
     (
         stack({"workers": 300}),
-        "overlay of service spark is '10.128.0.0/24': 253 usable addresses, but 308 tasks, 1 virtual addresses and 5 nodes need 314; use a network of /23 or fewer tasks",
+        "network.overlay_prefix is 24: the overlay of service spark has 253 usable addresses, but 308 tasks, 1 virtual addresses and 5 nodes need 314; use 23 or fewer tasks",
     ),
     (
         stack({"jobs": {"two words": PI}}),

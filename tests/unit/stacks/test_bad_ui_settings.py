@@ -64,7 +64,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"services": {"web": {"port": 9000}, "wordpress": None, "ui": {}}},
-        "service ui: published port is 9000/tcp: service web publishes it already; publish another port with one of the two",
+        "services.ui.port is 9000/tcp: service web publishes it already; publish another port with one of the two",
     ),
     (
         stack({"port": 8404}),

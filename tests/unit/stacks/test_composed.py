@@ -84,7 +84,8 @@ def test_ten_frontends_three_caches_and_five_databases_are_planned_where_the_ove
         "database": 5,
     }
     with pytest.raises(
-        SettingsError, match=r"overlay blog_default is '10\.128\.0\.0/27': 29 usable addresses, but 26 tasks"
+        SettingsError,
+        match=r"network\.overlay_prefix is 27: overlay blog_default has 29 usable addresses, but 26 tasks",
     ):
         plan(tmp_path, SIZING, {"network": {"overlay_prefix": 27}})
 

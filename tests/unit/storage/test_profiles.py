@@ -21,7 +21,11 @@ TYPES = sorted(EBS_LIMITS)
 
 
 def made(profile: Profile, size: int, profiles: ProfileSet = "legacy") -> EbsVolume:
-    return ebs_volume(profile, size, profiles, field="volumes.data")
+    return ebs_volume(profile, size, profiles, field="volumes.data.size")
+
+
+def checked(volume: EbsVolume) -> None:
+    check_ebs_volume(volume, field="v", size_field="v.size")
 
 
 def outcome(profile: Profile, size: int, profiles: ProfileSet) -> EbsVolume | str:
@@ -105,6 +109,7 @@ def test_a_profile_gives_a_volume_within_its_limits_or_a_refusal(
     if isinstance(volume, str):
         assert volume.startswith(f"volumes.data.size is '{size} GiB': ")
         return
+    checked(volume)
     limits = EBS_LIMITS[volume.type]
     assert volume.size_gib == size
     assert limits.size[0] <= size <= limits.size[1]
@@ -117,10 +122,10 @@ def test_the_bounds_of_a_size_hold_on_both_sides(kind: EbsType) -> None:
     lowest, highest = limits.size
     for size in (lowest, highest):
         iops = min(limits.iops[0], limits.iops_per_gib * size) if limits.iops_required and limits.iops else None
-        check_ebs_volume(EbsVolume(type=kind, size_gib=size, iops=iops), field="v")
+        checked(EbsVolume(type=kind, size_gib=size, iops=iops))
     for size, nearest in ((lowest - 1, lowest), (highest + 1, highest)):
         with pytest.raises(PlanError, match=rf"v\.size is '{size} GiB': .*; use {nearest} GiB"):
-            check_ebs_volume(EbsVolume(type=kind, size_gib=size), field="v")
+            checked(EbsVolume(type=kind, size_gib=size))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if EBS_LIMITS[kind].iops])
@@ -130,23 +135,23 @@ def test_the_bounds_of_iops_hold_on_both_sides(kind: EbsType) -> None:
     lowest, highest = limits.iops
     large = limits.size[1]
     for iops in (lowest, highest):
-        check_ebs_volume(EbsVolume(type=kind, size_gib=large, iops=iops), field="v")
+        checked(EbsVolume(type=kind, size_gib=large, iops=iops))
     for iops, nearest in ((lowest - 1, lowest), (highest + 1, highest)):
         with pytest.raises(PlanError, match=rf"v\.iops is '{iops}': .*; use {nearest}"):
-            check_ebs_volume(EbsVolume(type=kind, size_gib=large, iops=iops), field="v")
+            checked(EbsVolume(type=kind, size_gib=large, iops=iops))
 
 
 @pytest.mark.parametrize(("kind", "size", "most"), [("io1", 10, 500), ("io2", 10, 10_000), ("gp3", 10, 5_000)])
 def test_the_ratio_of_iops_to_size_holds_on_both_sides(kind: EbsType, size: int, most: int) -> None:
-    check_ebs_volume(EbsVolume(type=kind, size_gib=size, iops=most), field="v")
+    checked(EbsVolume(type=kind, size_gib=size, iops=most))
     with pytest.raises(
         PlanError, match=rf"v\.iops is {most + 1}: {kind} gives at most \d+ for each GiB; use at most {most}"
     ):
-        check_ebs_volume(EbsVolume(type=kind, size_gib=size, iops=most + 1), field="v")
+        checked(EbsVolume(type=kind, size_gib=size, iops=most + 1))
 
 
 def test_the_base_iops_of_gp3_need_no_size() -> None:
-    check_ebs_volume(EbsVolume(type="gp3", size_gib=1, iops=3_000), field="v")
+    checked(EbsVolume(type="gp3", size_gib=1, iops=3_000))
 
 
 @pytest.mark.parametrize(
@@ -160,21 +165,21 @@ def test_the_base_iops_of_gp3_need_no_size() -> None:
 )
 def test_the_bounds_of_throughput_hold(throughput: int, iops: int | None, reason: str) -> None:
     with pytest.raises(PlanError, match=reason):
-        check_ebs_volume(EbsVolume(type="gp3", size_gib=1_000, iops=iops, throughput=throughput), field="v")
+        checked(EbsVolume(type="gp3", size_gib=1_000, iops=iops, throughput=throughput))
 
 
 @pytest.mark.parametrize(("throughput", "iops"), [(125, None), (750, None), (2_000, 8_000), (1_250, 5_000)])
 def test_throughput_within_its_bounds_is_taken(throughput: int, iops: int | None) -> None:
-    check_ebs_volume(EbsVolume(type="gp3", size_gib=1_000, iops=iops, throughput=throughput), field="v")
+    checked(EbsVolume(type="gp3", size_gib=1_000, iops=iops, throughput=throughput))
 
 
 @pytest.mark.parametrize("kind", ["gp2", "st1", "sc1", "standard"])
 def test_iops_that_cannot_be_chosen_are_refused(kind: EbsType) -> None:
     with pytest.raises(PlanError, match=rf"v\.iops is 3000: {kind} takes no such setting"):
-        check_ebs_volume(EbsVolume(type=kind, size_gib=500, iops=3_000), field="v")
+        checked(EbsVolume(type=kind, size_gib=500, iops=3_000))
 
 
 @pytest.mark.parametrize("kind", ["io1", "io2"])
 def test_iops_that_must_be_chosen_are_asked_for(kind: EbsType) -> None:
     with pytest.raises(PlanError, match=rf"v\.iops is None: {kind} has none of its own; give one, at most"):
-        check_ebs_volume(EbsVolume(type=kind, size_gib=500), field="v")
+        checked(EbsVolume(type=kind, size_gib=500))
