@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.plan.addresses import check_overlay_capacity
 from components.plan.errors import PlanError
-from components.plan.placement import Demand, PlanNode, check_local_volume, check_placement
+from components.plan.placement import Demand, PlanNode, check_block_volume, check_local_volume, check_placement
 from components.plan.ports import Publication
 from components.plan.sizes import parse_size
 from components.services.compose.bundle import read_bundle
@@ -229,6 +229,14 @@ def _check_service(
     name = service_name(one.name, key)
     constraints = _constraints(settings, one, service)
     for mount in service.mounts:
+        if mount.source in one.settings.volumes and settings.cloud != "local":
+            check_block_volume(
+                service=name,
+                volume=one.settings.volumes[mount.source],
+                replicas=service.replicas,
+                update=service.update.order or "stop-first",
+                rollback=service.rollback.order or "stop-first",
+            )
         if mount.type == "volume" and mount.source and mount.source not in one.settings.volumes:
             check_local_volume(
                 service=name,

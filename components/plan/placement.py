@@ -321,3 +321,21 @@ def check_local_volume(
         problem="a local volume stays on its node, but the tasks may run on others",
         fix="pin the service with a constraint such as node.hostname == worker-1",
     )
+
+
+def check_block_volume(*, service: str, volume: str, replicas: int | None, update: str, rollback: str) -> None:
+    """PlanError for a service that could have two tasks on a block volume (M110): two that write to it destroy what is
+    on it. `update` and `rollback` are the orders in which tasks are replaced."""
+    where, one_task = f"service {service}", f"block volume {volume} is for one task"
+    if replicas is None:
+        raise PlanError(field=f"{where}: mode", value="global", problem=one_task, fix="use replicated, with 1 replica")
+    if replicas != 1:
+        raise PlanError(field=f"{where}: replicas", value=replicas, problem=one_task, fix="use 1")
+    for kind, order in (("update", update), ("rollback", rollback)):
+        if order != "stop-first":
+            raise PlanError(
+                field=f"{where}: {kind} order",
+                value=order,
+                problem=f"two tasks would have block volume {volume} at once",
+                fix="use stop-first",
+            )

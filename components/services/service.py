@@ -13,7 +13,7 @@ from components.clouds.cloud import ImageSource
 from components.component import Component
 from components.plan.durations import shortest
 from components.plan.errors import PlanError
-from components.plan.placement import check_constraint, check_cpus, check_memory, nano_cpus
+from components.plan.placement import check_block_volume, check_constraint, check_cpus, check_memory, nano_cpus
 from components.services.container import ContainerOptions, LogPolicy, RestartPolicy
 from components.storage.volume import Mount, PinnedVolume
 from components.swarm.cluster import Swarm
@@ -141,17 +141,13 @@ class SwarmServiceArgs:
             )
         for volume in self.volumes:
             if volume.volume.device is not None:
-                self._check_single(volume.volume.name)
-
-    def _check_single(self, volume: str) -> None:
-        """A block volume has one task at a time (M110): two that write to it destroy what is on it."""
-        field, fix = f"service {self.name}: replicas", "use 1 replica and the update order stop-first"
-        if self.replicas != 1:
-            value = "global" if self.replicas is None else self.replicas
-            raise PlanError(field=field, value=value, problem=f"block volume {volume} is for one task", fix=fix)
-        if self.update.order != "stop-first":
-            problem = f"with the update order {self.update.order} two tasks would have block volume {volume} at once"
-            raise PlanError(field=field, value=self.replicas, problem=problem, fix=fix)
+                check_block_volume(
+                    service=self.name,
+                    volume=volume.volume.name,
+                    replicas=self.replicas,
+                    update=self.update.order,
+                    rollback=(self.rollback or self.update).order,
+                )
 
     @property
     def all_constraints(self) -> tuple[str, ...]:

@@ -9,6 +9,19 @@ import pytest
 from stacks.errors import SettingsError
 from tests.unit.stacks.test_composed import PINNED, plan, service
 
+AWS: dict[str, Any] = {
+    "cloud": "aws",
+    "ssh": {"access": "bastion", "admin_networks": ["203.0.113.0/24"]},
+    "registry": {"address": "registry.example.com"},
+    "volumes": {"archive": {"node": "worker-2"}},
+}
+CHOSEN = {"volumes": {"data": "archive"}}
+
+
+def on_block_volume(deploy: str) -> str:
+    return service(f"volumes: ['data:/d']\ndeploy: {{{deploy}}}", "volumes: {data: {}}")
+
+
 REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     (
         service("volumes: ['data:/d']", "volumes: {data: {}}"),
@@ -37,6 +50,43 @@ REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"volumes": {"data": "archive"}},
         "service blog_a: constraints is ['node.hostname == worker-1', 'node.hostname == worker-2']: no active node matches "
         "all of them; label a node so that it matches, or change the constraints",
+    ),
+    (
+        on_block_volume("replicas: 2"),
+        AWS,
+        CHOSEN,
+        "service blog_a: replicas is 2: block volume archive is for one task; use 1",
+    ),
+    (
+        on_block_volume("replicas: 0"),
+        AWS,
+        CHOSEN,
+        "service blog_a: replicas is 0: block volume archive is for one task; use 1",
+    ),
+    (
+        on_block_volume("mode: global"),
+        AWS,
+        CHOSEN,
+        "service blog_a: mode is 'global': block volume archive is for one task; use replicated, with 1 replica",
+    ),
+    (
+        on_block_volume("update_config: {order: start-first}"),
+        AWS,
+        CHOSEN,
+        "service blog_a: update order is 'start-first': two tasks would have block volume archive at once; use stop-first",
+    ),
+    (
+        on_block_volume("rollback_config: {order: start-first}"),
+        AWS,
+        CHOSEN,
+        "service blog_a: rollback order is 'start-first': two tasks would have block volume archive at once; use stop-first",
+    ),
+    (
+        on_block_volume("placement: {constraints: [node.labels.zone == us-east-1a]}"),
+        AWS,
+        CHOSEN,
+        "service blog_a: constraints is ['node.labels.zone == us-east-1a', 'node.hostname == worker-2']: no active node "
+        "matches all of them; label a node so that it matches, or change the constraints",
     ),
     (
         service("deploy: {replicas: 3, resources: {reservations: {memory: 3g}}}"),

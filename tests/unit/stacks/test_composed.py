@@ -59,6 +59,17 @@ def test_a_local_volume_is_taken_where_the_service_stays_or_the_stack_looks_afte
     assert plan(tmp_path, everywhere).composed
 
 
+def test_one_task_that_stops_first_may_have_a_block_volume(tmp_path: Path) -> None:
+    rented: dict[str, Any] = {
+        "cloud": "openstack",
+        "ssh": {"access": "bastion", "admin_networks": ["203.0.113.0/24"]},
+        "registry": {"address": "registry.example.com"},
+        "volumes": {"archive": {"node": "worker-2"}},
+    }
+    text = service("volumes: ['data:/d']\ndeploy: {update_config: {order: stop-first}}", "volumes: {data: {}}")
+    assert plan(tmp_path, text, rented, volumes={"data": "archive"}).composed
+
+
 def test_the_name_of_a_stack_begins_with_a_letter() -> None:
     with pytest.raises(SettingsError) as refused:
         parse_settings({"compose": {"1blog": {"file": "blog.yaml"}}})

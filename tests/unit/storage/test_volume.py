@@ -42,17 +42,23 @@ def test_a_block_volume_is_the_folder_of_its_file_system_and_is_never_filled_fro
     assert LOCAL.at("/data").mount().volume_options is None
 
 
-@pytest.mark.parametrize(("replicas", "shown"), [(3, "3"), (0, "0"), (None, "'global'")])
-def test_more_than_one_task_on_a_block_volume_is_refused(replicas: int | None, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("replicas", "said", "fix"),
+    [
+        (3, "replicas is 3", "use 1"),
+        (0, "replicas is 0", "use 1"),
+        (None, "mode is 'global'", "use replicated, with 1 replica"),
+    ],
+)
+def test_more_than_one_task_on_a_block_volume_is_refused(replicas: int | None, said: str, fix: str) -> None:
     with pytest.raises(PlanError) as refused:
         service(BLOCK, replicas)
-    assert str(refused.value) == (
-        f"service database: replicas is {shown}: block volume data is for one task; "
-        "use 1 replica and the update order stop-first"
-    )
+    assert str(refused.value) == f"service database: {said}: block volume data is for one task; {fix}"
 
 
 def test_an_update_that_would_have_two_tasks_at_once_is_refused() -> None:
-    with pytest.raises(PlanError, match="with the update order start-first two tasks would have block volume data"):
+    with pytest.raises(
+        PlanError, match="update order is 'start-first': two tasks would have block volume data at once"
+    ):
         service(BLOCK, 1, "start-first")
     assert service(LOCAL, 3, "start-first").replicas == 3
