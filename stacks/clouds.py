@@ -5,7 +5,7 @@ from components.clouds.cloud import Cloud, ImageSource, RentedCloudArgs
 from components.clouds.local.cloud import LocalCloud, LocalCloudArgs
 from stacks.load import Inputs
 from stacks.plan import Plan
-from stacks.rented import RentedPlan, whole_gib
+from stacks.rented import RentedPlan
 
 
 def make_cloud(inputs: Inputs, plan: Plan) -> Cloud:
@@ -79,8 +79,8 @@ def _openstack(inputs: Inputs, plan: Plan, rented: RentedPlan) -> Cloud:
             region=settings.region,
             image=settings.image.name,
             external_network=settings.external_network,
-            boot_volume=BootVolume(size_gib=whole_gib(boot.size, field="openstack.boot_volume.size"), type=boot.type)
-            if boot
+            boot_volume=BootVolume(size_gib=rented.boot_volume_gib, type=boot.type)
+            if boot is not None and rented.boot_volume_gib is not None
             else None,
             manager_policy=settings.manager_policy,
             volume_types=settings.volume_types,

@@ -19,7 +19,7 @@ from stacks.errors import SettingsError
 from stacks.load import PROJECT_FOLDER
 from stacks.plan import Plan, make_plan, published_ports
 from stacks.preflight import stack_file_settings
-from stacks.rented import RentedPlan, whole_gib
+from stacks.rented import RentedPlan
 from stacks.settings import Settings
 
 _WIDTH = 110
@@ -132,9 +132,8 @@ def _openstack_lines(settings: Settings, plan: Plan, rented: RentedPlan) -> Iter
     for kind, number in _machines(settings, rented):
         yield Line(part=_PARTS[kind], what=f"flavour {rented.types[kind].name}", number=number)
     if boot is not None:
-        size = whole_gib(boot.size, field="openstack.boot_volume.size")
         for kind, number in _machines(settings, rented):
-            what = f"volume of {size} GiB, {_volume_type(boot.type)}"
+            what = f"volume of {rented.boot_volume_gib} GiB, {_volume_type(boot.type)}"
             yield Line(part=f"{_PARTS[kind]}: root disk", what=what, number=number)
     for spec in plan.volumes:
         kind = _volume_type(settings.openstack.volume_types.get(spec.profile))

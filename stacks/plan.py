@@ -32,6 +32,7 @@ from stacks.rented import (
     RentedPlan,
     block_volume,
     check_pool_targets,
+    check_security_groups,
     plan_rented,
     whole_gib,
 )
@@ -77,6 +78,9 @@ def _plan(stack: str, settings: Settings, composed: tuple[Composed, ...]) -> Pla
     specs = tuple(_specs(settings, rented))
     _check_nodes(settings, specs)
     rules = _check_ports(settings, specs, composed)
+    if rented is not None and settings.cloud == "aws":
+        published_by = "compose" if len(publications(composed)) > len(published_ports(settings)) else "services"
+        check_security_groups(rules, rented.admin_networks, published_by=published_by)
     nodes = [*(_plan_node(settings, spec) for spec in specs), *_pool_nodes(settings, rented)]
     _check_services(settings, addresses, nodes, composed)
     volumes = tuple(_volumes(settings, specs))

@@ -1,6 +1,6 @@
 """The part of the plan that only clouds have that rent machines: zones, types, subnets, the ways in and out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Literal
@@ -28,10 +28,10 @@ from components.plan.machine_types import (
     check_image_name,
     machine_type,
 )
-from components.plan.ports import Access
+from components.plan.ports import Access, Rule, groups_of, sources_of
 from components.plan.quorum import spread_managers, zone_warnings
 from components.plan.sizes import GIB, format_size, parse_size
-from components.storage.profiles import EbsVolume, check_ebs_volume, ebs_volume
+from components.storage.profiles import EBS_LIMITS, EbsVolume, check_ebs_volume, ebs_volume
 from stacks.section import ANYWHERE
 from stacks.settings import MachineGroup, Settings, VolumeSettings
 
@@ -44,6 +44,7 @@ _MOST_ZONES = 3
 _SMALLEST_ROOT_DISK_GIB = 8
 _ROOT_DISK_GIB = 20
 _NLB_TARGETS = 500
+_GROUP_RULES = 60
 _DEFAULT_TYPES: Mapping[str, Mapping[MachineKind, str]] = {
     "aws": {"manager": "t3.medium", "worker": "t3.medium", "balancer": "t3.small"},
     "openstack": {"manager": "m1.medium", "worker": "m1.medium", "balancer": "m1.small"},
@@ -53,7 +54,8 @@ _DEFAULT_TYPES: Mapping[str, Mapping[MachineKind, str]] = {
 @dataclass(frozen=True, kw_only=True)
 class RentedPlan:
     """`zones` are all that machines are in, `zone_of` those of each node; `zone_subnets` are AWS's. `addresses` has the
-    fixed private address of every machine; `root_disk_gib` and `types` are by kind of machine."""
+    fixed private address of every machine; `root_disk_gib` and `types` are by kind of machine; `boot_volume_gib` is the
+    size of each machine's root disk in Cinder, None where flavours bring it."""
 
     zones: tuple[str, ...]
     zone_of: Mapping[str, str]
@@ -61,6 +63,7 @@ class RentedPlan:
     addresses: Mapping[str, str]
     types: Mapping[MachineKind, MachineType]
     root_disk_gib: Mapping[MachineKind, int]
+    boot_volume_gib: int | None
     access: Access
     admin_networks: tuple[str, ...]
     balancer: BalancerKind
@@ -92,6 +95,7 @@ def plan_rented(settings: Settings, addresses: AddressPlan) -> RentedPlan:
             "bastion": _SMALLEST_ROOT_DISK_GIB,
             "balancer": _SMALLEST_ROOT_DISK_GIB,
         },
+        boot_volume_gib=_boot_volume(settings),
         access=settings.ssh.access,
         admin_networks=_admin_networks(settings),
         balancer=settings.load_balancer.kind or "managed",
@@ -322,11 +326,32 @@ def _root_disk(settings: Settings, group: MachineGroup, field: str) -> int:
             problem="the flavour brings the root disk",
             fix="leave it out, or use openstack.boot_volume",
         )
-    size = whole_gib(group.disk, field=f"{field}.disk")
-    if size < _SMALLEST_ROOT_DISK_GIB:
+    size = _system_disk(group.disk, field=f"{field}.disk")
+    _, largest = EBS_LIMITS["gp3"].size
+    if size > largest:
         raise PlanError(
             field=f"{field}.disk",
             value=group.disk,
+            problem=f"a root disk is gp3, of {largest} GiB at most",
+            fix=f"use {largest}g",
+        )
+    return size
+
+
+def _boot_volume(settings: Settings) -> int | None:
+    boot = settings.openstack.boot_volume
+    if settings.cloud != "openstack" or boot is None:
+        return None
+    return _system_disk(boot.size, field="openstack.boot_volume.size")
+
+
+def _system_disk(text: str, *, field: str) -> int:
+    """GiB of a root disk; PlanError for one that the image and what Docker pulls do not fit on."""
+    size = whole_gib(text, field=field)
+    if size < _SMALLEST_ROOT_DISK_GIB:
+        raise PlanError(
+            field=field,
+            value=text,
             problem="too small for an operating system and images",
             fix=f"use {_SMALLEST_ROOT_DISK_GIB}g or more",
         )
@@ -363,6 +388,32 @@ def _admin_networks(settings: Settings) -> tuple[str, ...]:
     if ANYWHERE in ssh.admin_networks:
         return (_EVERYWHERE,)
     return tuple(sorted(set(ssh.admin_networks)))
+
+
+def check_security_groups(rules: Sequence[Rule], admin_networks: Sequence[str], *, published_by: str) -> None:
+    """PlanError for more inbound rules than a security group of AWS has by default
+    (https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html). `published_by` is the setting that most
+    published ports are from."""
+    for group in groups_of(rules):
+        sources = [rule.source for rule in rules if rule.target == group for _ in sources_of(rule, admin_networks)]
+        if len(sources) <= _GROUP_RULES:
+            continue
+        published = sum(source in ("public", "balancer") for source in sources)
+        problem = f"the security group {group} would have {len(sources)} inbound rules, and AWS takes {_GROUP_RULES}"
+        by_admin = sources.count("admin")
+        if by_admin < published:
+            raise PlanError(
+                field=published_by,
+                value=f"{published} published ports",
+                problem=problem,
+                fix=f"publish at most {published - len(sources) + _GROUP_RULES}",
+            )
+        raise PlanError(
+            field="ssh.admin_networks",
+            value=f"{len(admin_networks)} networks",
+            problem=problem,
+            fix=f"name at most {(_GROUP_RULES - len(sources) + by_admin) * len(admin_networks) // by_admin}, or larger ones",
+        )
 
 
 def block_volume(

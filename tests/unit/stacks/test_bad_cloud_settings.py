@@ -25,6 +25,11 @@ def openstack(**settings: Any) -> dict[str, Any]:
     return {"cloud": "openstack", "ssh": SSH, "registry": REGISTRY, **settings}
 
 
+def offices(number: int) -> list[str]:
+    """That many networks of administrators."""
+    return [f"203.0.113.{last}/32" for last in range(number)]
+
+
 def volume(**settings: Any) -> dict[str, Any]:
     """A stack on AWS with one volume."""
     return aws(volumes={"data": {"node": "worker-1", **settings}})
@@ -161,6 +166,18 @@ WAYS_IN: list[Case] = [
         openstack(ssh={"access": "session"}),
         "ssh.access is 'session': only AWS has it; use direct or bastion on openstack",
     ),
+    (
+        aws(ssh={"access": "bastion", "admin_networks": offices(61)}),
+        "ssh.admin_networks is '61 networks': the security group bastion would have 61 inbound rules, and AWS takes 60; name at most 60, or larger ones",
+    ),
+    (
+        aws(ssh={"access": "direct", "admin_networks": offices(56)}),
+        "ssh.admin_networks is '56 networks': the security group nodes would have 61 inbound rules, and AWS takes 60; name at most 55, or larger ones",
+    ),
+    (
+        aws(ssh={"access": "bastion", "admin_networks": offices(60)}, storage={"flocker_control": True}),
+        "ssh.admin_networks is '60 networks': the security group manager would have 62 inbound rules, and AWS takes 60; name at most 58, or larger ones",
+    ),
     (aws(ssh={"access": "telnet"}), "ssh.access is 'telnet': use 'direct', 'bastion' or 'session'"),
 ]
 
@@ -226,6 +243,15 @@ MACHINES: list[Case] = [
     (
         aws(workers={"disk": "4g"}),
         "workers.disk is '4g': too small for an operating system and images; use 8g or more",
+    ),
+    (aws(workers={"disk": "65537g"}), "workers.disk is '65537g': a root disk is gp3, of 65536 GiB at most; use 65536g"),
+    (
+        openstack(openstack={"boot_volume": {"size": "1g"}}),
+        "openstack.boot_volume.size is '1g': too small for an operating system and images; use 8g or more",
+    ),
+    (
+        openstack(openstack={"boot_volume": {"size": "20.5g"}}),
+        "openstack.boot_volume.size is '20.5g': not in whole GiB; use 21g",
     ),
     (aws(managers={"disk": "20.5g"}), "managers.disk is '20.5g': not in whole GiB; use 21g"),
     (
@@ -403,6 +429,13 @@ def test_a_bad_setting_of_a_cloud_is_refused_with_one_line_that_names_field_valu
 def test_there_are_at_least_fifty_cases_and_each_says_something_else() -> None:
     assert len(CASES) >= 50
     assert len({message for _, message in CASES}) >= len(CASES) - 1
+
+
+@pytest.mark.parametrize(("access", "most"), [("bastion", 60), ("direct", 55)])
+def test_as_many_networks_of_administrators_as_aws_has_rules_for_are_taken(access: str, most: int) -> None:
+    plan = make_plan("production", parse_settings(aws(ssh={"access": access, "admin_networks": offices(most)})))
+    assert plan.rented is not None
+    assert len(plan.rented.admin_networks) == most
 
 
 def test_anywhere_is_taken_when_it_is_said_in_this_word() -> None:

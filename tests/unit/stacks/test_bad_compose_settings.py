@@ -89,6 +89,13 @@ REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "matches all of them; label a node so that it matches, or change the constraints",
     ),
     (
+        service(f"ports: {[f'{port}:80' for port in range(9000, 9056)]}"),
+        {**AWS, "load_balancer": {"kind": "none"}},
+        {},
+        "compose is '58 published ports': the security group nodes would have 62 inbound rules, and AWS takes 60; publish at "
+        "most 56",
+    ),
+    (
         service("deploy: {replicas: 3, resources: {reservations: {memory: 3g}}}"),
         {},
         {},
