@@ -401,6 +401,7 @@ def check_security_groups(rules: Sequence[Rule], admin_networks: Sequence[str], 
         published = sum(source in ("public", "balancer") for source in sources)
         problem = f"the security group {group} would have {len(sources)} inbound rules, and AWS takes {_GROUP_RULES}"
         by_admin = sources.count("admin")
+        room = _GROUP_RULES - len(sources) + by_admin
         if by_admin < published:
             raise PlanError(
                 field=published_by,
@@ -412,7 +413,7 @@ def check_security_groups(rules: Sequence[Rule], admin_networks: Sequence[str], 
             field="ssh.admin_networks",
             value=f"{len(admin_networks)} networks",
             problem=problem,
-            fix=f"name at most {(_GROUP_RULES - len(sources) + by_admin) * len(admin_networks) // by_admin}, or larger ones",
+            fix=f"name at most {room // (by_admin // len(admin_networks))}, or larger ones",
         )
 
 

@@ -132,3 +132,24 @@ def test_a_product_that_is_left_out_takes_only_its_own_along(cloud: str) -> None
     gone = {urn.rpartition("::")[2] for urn in urns(plain(cloud)) - urns(fewer)}
     # Its own, its volume, its rule in the port table, and its place in the load balancer.
     assert [name for name in gone if "wordpress" not in name and "8081" not in name] == []
+
+
+@pytest.mark.parametrize(
+    ("cloud", "kind", "key"), [("aws", "m6i.large", "instanceType"), ("openstack", "m1.large", "flavorName")]
+)
+def test_another_type_of_managers_changes_their_machines_alone_in_place_and_none_waits_for_another(
+    cloud: str, kind: str, key: str
+) -> None:
+    """What the guides say of it: providers stop and start a machine for another type (the SDK's own words), and it is
+    for the user to take one after another."""
+    after = recorded(cloud, workers={"count": 3}, managers={"type": kind})
+    machines = {f"{cloud}-manager-{number}-machine" for number in (1, 2, 3)}
+    assert urns(after) == urns(plain(cloud))
+    assert changed(plain(cloud), after) == machines
+    urns_of_machines = {after.named(name).urn for name in machines}
+    for name in machines:
+        before, now = plain(cloud).named(name), after.named(name)
+        assert {one for one in now.inputs if now.inputs[one] != before.inputs.get(one)} == {key}
+        assert not now.request.get("replaceOnChanges")
+        assert key not in now.request["ignoreChanges"]
+        assert not after.reachable(now.urn) & urns_of_machines
