@@ -147,7 +147,7 @@ def check_composed(
         _check_settings(settings, one)
         for key, service in sorted(one.file.services.items()):
             _check_service(settings, one, key, service, nodes)
-        _check_overlays(settings, one, nodes, overlays)
+        _check_overlays(settings, one, overlays)
 
 
 def _check_networks(settings: Settings, composed: Sequence[Composed]) -> None:
@@ -266,17 +266,18 @@ def _constraints(settings: Settings, one: Composed, service: ComposeService) -> 
     return tuple(dict.fromkeys((*service.constraints, *pinned)))
 
 
-def _check_overlays(settings: Settings, one: Composed, nodes: Sequence[PlanNode], overlay: IPv4Network) -> None:
+def _check_overlays(settings: Settings, one: Composed, overlay: IPv4Network) -> None:
     """An update that starts new tasks first needs room for one more of a service; a proxy takes an address a node."""
-    proxies = len(nodes) if settings.network.publish_mode == "host" else 0
+    nodes = settings.most_nodes
+    proxies = nodes if settings.network.publish_mode == "host" else 0
     for key in sorted(one.file.networks):
         members = [service for service in one.file.services.values() if key in service.networks]
-        tasks = sum(1 + (len(nodes) if service.replicas is None else service.replicas) for service in members)
+        tasks = sum(1 + (nodes if service.replicas is None else service.replicas) for service in members)
         check_overlay_capacity(
             overlay,
             tasks=tasks + proxies,
             virtual_addresses=len(members),
-            nodes=len(nodes),
+            nodes=nodes,
             overlay=f"overlay {network_name(one.name, one.file, key)}",
         )
 

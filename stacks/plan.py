@@ -406,7 +406,7 @@ def _declared_volumes(settings: Settings) -> dict[str, VolumeSettings]:
 
 def _check_overlay(settings: Settings, addresses: AddressPlan, service: str, tasks: int) -> None:
     """An update that starts new tasks first needs room for one more; each node's proxy takes an address too."""
-    nodes = settings.managers.count + settings.workers.count
+    nodes = settings.most_nodes
     proxies = nodes if settings.network.publish_mode == "host" else 0
     check_overlay_capacity(
         next(addresses.swarm_pool.subnets(new_prefix=settings.network.overlay_prefix)),

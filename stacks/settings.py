@@ -266,3 +266,9 @@ class Settings(Section):
         default_factory=dict,
         description="Images by digest from a registry that the nodes reach, instead of those built here.",
     )
+
+    @property
+    def most_nodes(self) -> int:
+        """As many nodes as there may be: a pool grows up to its maximum without another update."""
+        most_workers = self.aws.pool.maximum if self.workers.pool else None
+        return self.managers.count + (most_workers or self.workers.count)

@@ -31,7 +31,10 @@ BASE: dict[str, Any] = {
 }
 SESSION: dict[str, Any] = {"ssh": {"access": "session"}}
 DIRECT: dict[str, Any] = {"ssh": {"access": "direct", "admin_networks": ["203.0.113.0/24"]}}
-RANGE: dict[str, Any] = {"aws": {"pool": {"maximum": 150, "drain_seconds": 120}}}
+RANGE: dict[str, Any] = {
+    "aws": {"pool": {"maximum": 150, "drain_seconds": 120}},
+    "network": {"overlay_prefix": 23},
+}
 CHOICES: dict[str, Any] = {"aws": {"tags": {"team": "platform"}, "image": {"ami": "ami-0fedcba9876543210"}}}
 MANAGERS = ("manager-1", "manager-2", "manager-3")
 GROUP = "flotilla-dev-workers"

@@ -41,8 +41,7 @@ class MonitoringProduct(Product):
         return ports
 
     def overlays(self, settings: Settings) -> Mapping[str, int]:
-        nodes = settings.managers.count + settings.workers.count
-        return {OVERLAY: _ON_EVERY_NODE * nodes + _ALONE, SOCKETS: settings.managers.count + 2}
+        return {OVERLAY: _ON_EVERY_NODE * settings.most_nodes + _ALONE, SOCKETS: settings.managers.count + 2}
 
     def check(self, settings: Settings, nodes: Sequence[PlanNode]) -> None:
         monitoring = monitoring_settings(settings)

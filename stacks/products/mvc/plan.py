@@ -95,4 +95,4 @@ def replicas(mvc: MvcSettings) -> int | None:
 def most_tasks(settings: Settings) -> int:
     """As many tasks as there may be: in global mode no more than nodes."""
     found = replicas(mvc_settings(settings))
-    return settings.managers.count + settings.workers.count if found is None else found
+    return settings.most_nodes if found is None else found

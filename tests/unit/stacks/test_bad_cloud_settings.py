@@ -312,6 +312,10 @@ POOLS: list[Case] = [
         aws(workers={"count": 4032, "pool": True}, services=NONE, aws={"zones": ["us-east-1a"]}),
         "workers.count is 4032: the subnets of 1 zones in 10.60.0.0/16 have 4031 addresses for machines of a pool; use at most 4031, or 3 zones",
     ),
+    (
+        aws(workers={"count": 100, "pool": True}, services={"wordpress": None}, aws={"pool": {"maximum": 150}}),
+        "network.overlay_prefix is 24: the overlay of service web has 253 usable addresses, but 157 tasks, 1 virtual addresses and 153 nodes need 311; use 23 or fewer tasks",
+    ),
     (aws(aws={"pool": {"drain_seconds": 5}}), "aws.pool.drain_seconds is 5: use at least 60"),
 ]
 

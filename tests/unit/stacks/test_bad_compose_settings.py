@@ -96,6 +96,19 @@ REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "most 56",
     ),
     (
+        service("networks: [n]", "networks: {n: {}}"),
+        {
+            **AWS,
+            "volumes": {},
+            "workers": {"count": 10, "pool": True},
+            "aws": {"pool": {"maximum": 130}},
+            "services": {"web": None, "wordpress": None},
+        },
+        {},
+        "network.overlay_prefix is 24: overlay blog_n has 253 usable addresses, but 135 tasks, 1 virtual addresses and 133 "
+        "nodes need 269; use 23 or fewer tasks",
+    ),
+    (
         service("deploy: {replicas: 3, resources: {reservations: {memory: 3g}}}"),
         {},
         {},

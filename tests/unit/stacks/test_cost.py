@@ -128,7 +128,8 @@ def test_without_a_published_port_nothing_is_in_front_of_the_nodes() -> None:
 
 
 def test_the_machines_of_a_pool_are_counted_and_how_many_it_may_add_is_said() -> None:
-    pool = bill(workers={"count": 100, "pool": True}, aws={"pool": {"maximum": 300}})
+    wide = {"overlay_prefix": 22}
+    pool = bill(workers={"count": 100, "pool": True}, aws={"pool": {"maximum": 300}}, network=wide)
     lines = {line.part: line for line in pool.lines}
     assert lines["workers"].number == 100
     assert lines["workers: root disk"].number == 100
