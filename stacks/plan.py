@@ -360,6 +360,7 @@ def _pool_nodes(settings: Settings, rented: RentedPlan | None) -> list[PlanNode]
             labels=workers.labels,
             cpus=kind.cpus,
             memory_bytes=kind.memory_bytes,
+            architecture=_architecture(settings),
             pooled=True,
         )
         for number in range(workers.count)
@@ -426,5 +427,12 @@ def _plan_node(settings: Settings, spec: MachineSpec) -> PlanNode:
         labels=spec.labels,
         cpus=spec.cpus,
         memory_bytes=spec.memory_bytes,
+        architecture=_architecture(settings),
         availability=own.availability if own else "active",
     )
+
+
+def _architecture(settings: Settings) -> str | None:
+    """That of every node, as Docker calls it; that of local ones is this computer's, which a plan does not ask."""
+    image = {"local": None, "aws": settings.aws.image.architecture, "openstack": "amd64"}[settings.cloud]
+    return image and {"amd64": "x86_64", "arm64": "aarch64"}[image]

@@ -42,8 +42,9 @@ class Constraint:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanNode:
-    """What is known of a node before it exists. `memory_bytes` and `cpus` are what tasks may reserve; the machines of a
-    pool (`pooled`) get names of their own, which no setting can say."""
+    """What is known of a node before it exists. `memory_bytes` and `cpus` are what tasks may reserve; `architecture` is
+    in Docker's words (`x86_64`, `aarch64`), None where only the machine will tell; the machines of a pool (`pooled`)
+    get names of their own, which no setting can say."""
 
     name: str
     role: Role
@@ -53,7 +54,7 @@ class PlanNode:
     cpus: float = 1.0
     memory_bytes: int = 2**30
     os: str = "linux"
-    architecture: str = "x86_64"
+    architecture: str | None = None
     availability: Literal["active", "pause", "drain"] = "active"
     pooled: bool = False
 
@@ -123,15 +124,13 @@ def _likely_key(key: str) -> str | None:
 def matches(constraint: Constraint, node: PlanNode) -> bool:
     """Whether the node satisfies the constraint, as SwarmKit compares: without regard to case, an absent label empty.
 
-    Ids and addresses are the swarm's to know: a constraint on one is never a reason to say no.
+    Ids and addresses are the swarm's to know: a constraint on what is not known yet is never a reason to say no.
     """
-    if constraint.key in _KNOWN_LATER:
-        return True
-    same = _value_of(constraint.key, node).lower() == constraint.value.lower()
-    return same == constraint.equal
+    value = None if constraint.key in _KNOWN_LATER else _value_of(constraint.key, node)
+    return value is None or (value.lower() == constraint.value.lower()) == constraint.equal
 
 
-def _value_of(key: str, node: PlanNode) -> str:
+def _value_of(key: str, node: PlanNode) -> str | None:
     plain = {
         "node.hostname": node.name,
         "node.role": node.role,

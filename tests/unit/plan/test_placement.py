@@ -22,8 +22,12 @@ from components.plan.placement import (
 from components.plan.sizes import GIB, MIB
 
 MANAGER_1 = PlanNode(name="manager-1", role="manager", zone="a")
-WORKER_1 = PlanNode(name="worker-1", role="worker", zone="a", labels={"disk": "ssd"}, memory_bytes=2 * GIB)
-WORKER_2 = PlanNode(name="worker-2", role="worker", zone="b", labels={"disk": "hdd"}, memory_bytes=2 * GIB)
+WORKER_1 = PlanNode(
+    name="worker-1", role="worker", zone="a", labels={"disk": "ssd"}, memory_bytes=2 * GIB, architecture="x86_64"
+)
+WORKER_2 = PlanNode(
+    name="worker-2", role="worker", zone="b", labels={"disk": "hdd"}, memory_bytes=2 * GIB, architecture="aarch64"
+)
 NODES = (MANAGER_1, WORKER_1, WORKER_2)
 
 
@@ -40,7 +44,9 @@ NODES = (MANAGER_1, WORKER_1, WORKER_2)
         ("node.labels.absent != x", ["manager-1", "worker-1", "worker-2"]),
         ("node.labels.zone == b", ["worker-2"]),
         ("node.platform.os == linux", ["manager-1", "worker-1", "worker-2"]),
-        ("node.platform.arch == aarch64", []),
+        # That of manager-1 is not known.
+        ("node.platform.arch == aarch64", ["manager-1", "worker-2"]),
+        ("node.platform.arch != aarch64", ["manager-1", "worker-1"]),
         ("engine.labels.storage == ssd", []),
         ("node.id == 2ivku8v2gvtg4", ["manager-1", "worker-1", "worker-2"]),
         ("node.ip != 10.60.0.0/24", ["manager-1", "worker-1", "worker-2"]),

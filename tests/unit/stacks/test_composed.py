@@ -15,6 +15,16 @@ from stacks.load import load, parse_settings
 from stacks.plan import Plan, make_plan
 
 DIGEST = "sha256:" + "1" * 64
+RENTED: dict[str, Any] = {
+    "ssh": {"access": "bastion", "admin_networks": ["203.0.113.0/24"]},
+    "registry": {"address": "registry.example.com"},
+}
+ARM: dict[str, Any] = {
+    "aws": {"image": {"architecture": "arm64"}, "bastion_type": "t4g.micro"},
+    "managers": {"count": 3, "type": "t4g.medium"},
+    "workers": {"count": 3, "type": "t4g.medium"},
+    "services": {"web": None, "wordpress": None},
+}
 PINNED = "deploy: {placement: {constraints: [node.hostname == worker-1]}}"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
@@ -59,13 +69,28 @@ def test_a_local_volume_is_taken_where_the_service_stays_or_the_stack_looks_afte
     assert plan(tmp_path, everywhere).composed
 
 
+@pytest.mark.parametrize(
+    ("settings", "architecture"),
+    [
+        ({}, "aarch64"),
+        ({}, "x86_64"),
+        ({**RENTED, "cloud": "openstack"}, "x86_64"),
+        ({**RENTED, "cloud": "aws"}, "x86_64"),
+        ({**RENTED, "cloud": "aws", **ARM}, "aarch64"),
+        ({**RENTED, "cloud": "aws", **ARM, "workers": {"count": 3, "type": "t4g.medium", "pool": True}}, "aarch64"),
+    ],
+)
+def test_a_service_may_ask_for_the_architecture_that_nodes_have(
+    tmp_path: Path, settings: dict[str, Any], architecture: str
+) -> None:
+    """That of local nodes is the computer's, whatever it is."""
+    constraints = f"node.platform.arch == {architecture}, node.role == worker"
+    text = service(f"deploy: {{placement: {{constraints: [{constraints}]}}}}")
+    assert plan(tmp_path, text, settings).composed
+
+
 def test_one_task_that_stops_first_may_have_a_block_volume(tmp_path: Path) -> None:
-    rented: dict[str, Any] = {
-        "cloud": "openstack",
-        "ssh": {"access": "bastion", "admin_networks": ["203.0.113.0/24"]},
-        "registry": {"address": "registry.example.com"},
-        "volumes": {"archive": {"node": "worker-2"}},
-    }
+    rented: dict[str, Any] = {**RENTED, "cloud": "openstack", "volumes": {"archive": {"node": "worker-2"}}}
     text = service("volumes: ['data:/d']\ndeploy: {update_config: {order: stop-first}}", "volumes: {data: {}}")
     assert plan(tmp_path, text, rented, volumes={"data": "archive"}).composed
 
