@@ -20,7 +20,7 @@ class Disk:
         self.full = False
 
     def save(self, deployment: Deployment) -> None:
-        self.gate.wait(10)
+        self.gate.wait(60)
         if self.full:
             raise OSError("no space left on device")
         self.saved.append(deepcopy(deployment))
@@ -73,13 +73,13 @@ def test_commits_that_wait_for_the_disk_share_one_write() -> None:
     threads = [threading.Thread(target=journal.begin, args=(_state(f"r{n}"), "creating")) for n in range(20)]
     for thread in threads:
         thread.start()
-    wait_for("all to have begun", lambda: len(journal.snapshot().pending_operations) == 20)
+    wait_for("all have begun", lambda: len(journal.snapshot().pending_operations) == 20)
     disk.gate.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert len(disk.saved[-1].pending_operations) == 20
-    assert len(disk.saved) < 20
+    assert len(disk.saved) <= 2, "the first who came, and one write for all others"
 
 
 def test_a_full_disk_is_told_to_the_step_that_needs_it() -> None:

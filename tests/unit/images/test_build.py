@@ -52,7 +52,7 @@ class FakeEngine:
             self._begun += recipe.name not in (BASE, *PARENTS.values())
             wait = recipe.name not in (BASE, *PARENTS.values()) and self._begun <= 2
         if wait and self.pairs:  # the first two that nothing stands on wait for each other
-            self._both.wait(timeout=20)
+            self._both.wait(timeout=60)
         log.write(f"making {recipe.name}")
         with self._lock:
             self.at_once -= 1

@@ -72,7 +72,7 @@ class Engine:
         self._server.stop(None)
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(60)
 
     def _launch(self, address: str) -> str:
         self.process = subprocess.Popen([LAUNCHER, address], stdout=subprocess.PIPE)

@@ -173,7 +173,7 @@ def test_workers_are_counted_anew_when_their_number_or_a_trigger_changes(
         with pytest.raises(FailedError, match=r"1 of \d workers are ready and active"):
             engine.update(gate, {**inputs, **changed}, timeout=0.1)
     else:
-        engine.update(gate, {**inputs, **changed}, timeout=5)
+        engine.update(gate, {**inputs, **changed}, timeout=60)
 
 
 def test_a_preview_of_readiness_knows_what_it_can(engine: Engine) -> None:

@@ -17,6 +17,9 @@ from plugins.swarm.values import UNKNOWN, encode
 from tests.unit.swarm_plugin.client import LAUNCHER, Engine, FailedError
 from tests.unit.swarm_plugin.fake_docker import connection
 
+# An engine that does nothing but start the plugin. Not a shell's `&`, which makes whatever it starts ignore SIGINT.
+ENGINE = "import subprocess, sys; subprocess.run(['sh', '-c', 'echo $$; exec \"$0\" 127.0.0.1:1', sys.argv[1]])"
+
 
 def test_the_launcher_starts_a_plugin_that_answers_and_ends_with_its_engine() -> None:
     with Engine(identityFile="/nonexistent/key") as engine:
@@ -30,18 +33,14 @@ def test_the_launcher_starts_a_plugin_that_answers_and_ends_with_its_engine() ->
 
 
 def test_a_plugin_does_not_heed_ctrl_c_and_ends_when_its_engine_is_killed() -> None:
-    # Not by the `&` of a shell, which would have its children ignore the signal.
-    starts = (
-        "import subprocess, sys; plugin = subprocess.Popen(sys.argv[1:]); print(plugin.pid, flush=True); plugin.wait()"
-    )
     engine = subprocess.Popen(
-        [sys.executable, "-c", starts, LAUNCHER, "127.0.0.1:1"], stdout=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-c", ENGINE, str(LAUNCHER)], stdout=subprocess.PIPE, start_new_session=True
     )
     assert engine.stdout is not None
     plugin, port = int(engine.stdout.readline()), int(engine.stdout.readline())
     os.kill(plugin, signal.SIGINT)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        assert provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(Empty(), timeout=30).version == "0.1.0"
+        assert provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(Empty(), timeout=60).version == "0.1.0"
     engine.kill()
     engine.wait()
     # The pipe ends when the last process that holds it does.

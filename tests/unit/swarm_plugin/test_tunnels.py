@@ -8,6 +8,7 @@ import pytest
 
 from plugins.swarm.ssh import DockerTunnel, SshError
 from plugins.swarm.tunnels import Tunnels
+from tests.waiting import wait_for
 
 
 class Client:
@@ -45,9 +46,9 @@ def test_all_who_use_a_machine_share_one_tunnel_that_is_closed_when_nobody_does(
     def use(_: int) -> Any:
         client: Any
         with tunnels.client("m", opened) as client:
-            together.wait(10)
+            together.wait(60)
             tunnels.sweep(0)
-            together.wait(10)
+            together.wait(60)
             return client if not client.closed else None
 
     with ThreadPoolExecutor(64) as pool:
@@ -69,16 +70,15 @@ def test_a_dead_tunnel_is_opened_anew() -> None:
 
 
 def test_who_queued_behind_a_failed_attempt_shares_its_failure() -> None:
-    tunnels, attempts, queued = Tunnels(), list[int](), threading.Event()
+    tunnels, attempts = Tunnels(), list[int]()
 
     def fail() -> DockerTunnel:
         attempts.append(1)
-        queued.wait(10)
+        if len(attempts) == 1:
+            wait_for("the others", lambda: tunnels._entries["m"].users == 8)
         raise SshError("silent")
 
-    def use(number: int) -> None:
-        if number == 7:
-            queued.set()
+    def use(_: int) -> None:
         with pytest.raises(SshError, match="silent"), tunnels.client("m", fail):
             pass
 
