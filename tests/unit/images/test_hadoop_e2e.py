@@ -72,8 +72,7 @@ def test_a_namenode_is_formatted_once_and_keeps_its_files(
     hdfs(first, "dfs", "-mkdir", "/kept")
     version = first.run("cat", "/data/name/current/VERSION")[1]
     assert first.run("id", "-un")[1].strip() == "hadoop"
-    yard.client.stop(first.identity, timeout=20)
-    assert yard.client.inspect_container(first.identity)["State"]["ExitCode"] == 143, "ended by SIGTERM, in time"
+    assert first.stop() == 143, "ended by SIGTERM, in time"
     yard.client.remove_container(first.identity)
     again = start("hadoop-start", "namenode", alias="namenode", host=volumes("name"))
     healthy(again, "namenode")
@@ -153,7 +152,7 @@ def test_datanodes_come_and_go_without_the_loss_of_a_copy(
     assert namenode.run("cat", "/data/exclude")[1] == ""
     assert hdfs(namenode, "dfs", "-cat", "/numbers-3").split()[-1] == "300000"
     for one in nodes.values():
-        yard.client.stop(one.identity, timeout=20)
+        one.stop()
 
 
 def test_the_page_of_hdfs_shows_what_the_namenode_says(

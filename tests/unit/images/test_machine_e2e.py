@@ -1,6 +1,7 @@
 """The machine image as the local cloud runs it: limits, computed capabilities, a seed and a host key put in."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -85,19 +86,19 @@ class _Machine:
 
     def wait(self) -> None:
         wait_for("ssh answers", lambda: self.ssh("true").returncode == 0)
-        ended = ("status: done", "status: error")
-        wait_for("cloud-init ends", lambda: self.ssh("cloud-init status").stdout.strip() in ended)
+        wait_for("cloud-init ends", lambda: re.search("status: (done|error)", self.ssh("cloud-init status").stdout))
+        wait_for("the engine answers", lambda: self.ssh("docker info").returncode == 0)
 
 
 def test_a_machine_boots_swarms_and_pulls_from_the_registry_that_it_trusts(yard: Yard, tmp_path: Path) -> None:
     certificate, key = self_signed("registry")
     files = {"/etc/flotilla/registry.crt": (certificate, 0o644), "/etc/flotilla/registry.key": (key, 0o600)}
-    yard.start(yard.images["registry.json"], alias="registry", files=files)
+    registry = yard.start(yard.images["registry.json"], alias="registry", files=files)
     machine = _Machine(yard, tmp_path, "registry:5000", certificate)
     machine.wait()
+    wait_for("the registry answers", lambda: registry.run("registry-health")[0] == 0)
 
     assert "status: done" in machine.ssh("cloud-init status --long").stdout
-    wait_for("the engine answers", lambda: machine.ssh("docker info").returncode == 0)
     facts = machine.ssh(
         "docker info --format '{{.ServerVersion}} {{.CgroupDriver}}'; systemctl is-system-running --wait; hostname"
     )

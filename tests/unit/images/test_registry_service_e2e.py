@@ -131,15 +131,20 @@ def test_only_the_password_opens_the_catalogue_and_a_check_needs_none(
     assert ask(registry, certificate[0], "/", password=None)[:2] == (200, b"")
 
 
-def test_it_runs_as_a_user_of_its_own_and_what_is_secret_stays_in_memory(registry: Started) -> None:
+def test_it_runs_as_a_user_of_its_own_and_what_is_secret_stays_in_memory(
+    registry: Started, certificate: tuple[str, str]
+) -> None:
     assert registry.run("id", "-un")[1].strip() == "registry"
     kept = registry.run("stat", "-c", "%a %U", "/run/registry/htpasswd", "/run/registry/config.yml")[1]
     assert kept.splitlines() == ["600 registry", "600 registry"]
     hashed = registry.run("cat", "/run/registry/htpasswd")[1]
     assert re.fullmatch(r"flotilla:\$2y\$05\$.{53}\s*", hashed), "bcrypt"
     processes = registry.processes()
-    assert "/run/registry/config.yml" in processes
+    assert "docker-registry serve /run/registry/config.yml" in processes
+    assert "PATH=" in processes
     written = {change["Path"] for change in registry.client.diff(registry.identity)}
+    assert ask(registry, certificate[0], "/v2/", password="other")[0] == 401
+    registry.says("basic authentication challenge")
     for secret in (PASSWORD, UPLOAD_SECRET):
         assert secret not in processes + registry.logs()
     # What the test put in, and the places of mounts.
@@ -160,7 +165,7 @@ def test_a_tag_that_is_removed_gives_its_space_back_when_the_registry_does_not_r
     assert ask(registry, certificate[0], f"/v2/app/manifests/{digest}", method="DELETE")[0] == 202
     code, said = registry.run("registry-service-collect")
     assert code == 75, said
-    yard.client.stop(registry.identity, timeout=30)
+    registry.stop()
 
     collecting = start(command=["registry-service-collect"])
     assert yard.client.wait(collecting.identity)["StatusCode"] == 0, collecting.logs()
@@ -174,8 +179,7 @@ def test_what_was_pushed_is_there_after_a_stop_and_the_stop_is_in_time(
     registry: Started, start: Start, certificate: tuple[str, str], yard: Yard
 ) -> None:
     digest = push(registry, certificate[0])
-    yard.client.stop(registry.identity, timeout=30)
-    assert yard.client.inspect_container(registry.identity)["State"]["ExitCode"] == 0
+    assert registry.stop() == 0
     again = start()
     wait_for("it is content again", lambda: again.run("registry-service-health")[0] == 0)
     layer = f"/v2/app/blobs/sha256:{sha256(BLOB).hexdigest()}"

@@ -79,8 +79,7 @@ def test_the_page_of_nginx_tells_task_node_and_service(yard: Yard) -> None:
 def test_nginx_runs_without_root_and_stops_gracefully(yard: Yard) -> None:
     web = _web(yard)
     assert web.run("id", "-un")[1].strip() == "www-data"
-    yard.client.stop(web.identity, timeout=30)
-    assert yard.client.inspect_container(web.identity)["State"]["ExitCode"] == 0
+    assert web.stop() == 0
 
 
 def test_haproxy_forwards_is_healthy_and_ends_gracefully(yard: Yard) -> None:
@@ -89,8 +88,7 @@ def test_haproxy_forwards_is_healthy_and_ends_gracefully(yard: Yard) -> None:
     proxy = yard.start(yard.images["haproxy"], files=files, ports=(8000,))
     _healthy(proxy, "haproxy-health")
     wait_for("the page comes through the proxy", lambda: _get(proxy, 8000)[0] == 200)
-    yard.client.stop(proxy.identity, timeout=30)
-    assert yard.client.inspect_container(proxy.identity)["State"]["ExitCode"] == 0
+    assert proxy.stop() == 0
 
 
 def test_haproxy_says_which_line_of_its_configuration_is_wrong(yard: Yard) -> None:
@@ -121,7 +119,7 @@ def test_replicas_of_wordpress_that_start_at_once_make_one_finished_site(yard: Y
     def installed() -> int:
         return "".join(replica.logs() for replica in replicas).count("the site is installed")
 
-    wait_for("it is said", installed)
+    wait_for("one says that it installed the site", installed)
     assert installed() == 1
 
     for name, replica in zip(("site-1", "site-2"), replicas, strict=True):
@@ -136,10 +134,9 @@ def test_replicas_of_wordpress_that_start_at_once_make_one_finished_site(yard: Y
         assert "Already Installed" in _get(replica, 80, "/wp-admin/install.php")[2]
         assert "of-" not in json.dumps(yard.client.inspect_container(replica.identity)["Config"])
 
-    yard.client.stop(database.identity, timeout=20)
+    database.stop()
     assert replicas[0].run("wordpress-health")[0] != 0, "healthy without a database"
-    yard.client.stop(replicas[0].identity, timeout=20)
-    assert yard.client.inspect_container(replicas[0].identity)["State"]["ExitCode"] == 0
+    assert replicas[0].stop() == 0
 
 
 def test_a_site_whose_installation_was_killed_is_completed(yard: Yard) -> None:

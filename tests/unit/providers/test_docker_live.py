@@ -197,7 +197,7 @@ def test_a_machine_like_container_is_as_it_was_asked_for(local: Made, daemon: do
 
 def test_a_container_that_was_stopped_is_a_difference_and_started_again(local: Made, daemon: docker.APIClient) -> None:
     identity, state, checked = local.make(CONTAINER, "t-stopped", {"image": IMAGE, "command": LOOP})
-    daemon.stop(identity, timeout=5)
+    daemon.stop(identity, timeout=30)
     _, read, _ = local.provider.read(CONTAINER, "t-stopped", identity, state, checked)
     assert local.provider.diff(CONTAINER, "t-stopped", read, checked)["detailedDiff"] == {"mustRun": "UPDATE"}
     local.provider.update(CONTAINER, "t-stopped", identity, read, checked)

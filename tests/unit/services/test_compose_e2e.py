@@ -69,7 +69,7 @@ services:
       labels: {type: app}
       placement: {constraints: [node.role == manager], preferences: [{spread: node.labels.rack}]}
       resources: {limits: {cpus: "0.5", memory: 64m}, reservations: {cpus: "0.1", memory: 16m}}
-      restart_policy: {condition: on-failure, delay: 1s, max_attempts: 3, window: 1m30s}
+      restart_policy: {condition: on-failure, delay: 1s, max_attempts: 30, window: 1m30s}
       update_config: {parallelism: 2, delay: 2s, failure_action: pause, monitor: 2s, max_failure_ratio: 0.5}
       rollback_config: {parallelism: 0, delay: 1s, failure_action: continue, monitor: 3s, max_failure_ratio: 0.1}
   agent:
