@@ -76,8 +76,11 @@ class Machines:
         return self._run(name, "docker", *words)
 
     def asked(self, name: str, *words: str) -> str:
-        """Output of a question to it, which is put again while the engine or the swarm cannot say."""
-        return wait_for(f"docker {' '.join(words)} on {name}", lambda: (self.docker(name, *words),), 60)[0]
+        """The answer to a question that has one, put again while the engine or the swarm cannot say.
+
+        So it is when nothing comes: the engine around a machine gives up what a command said where it is very busy.
+        """
+        return wait_for(f"docker {' '.join(words)} on {name}", lambda: self.docker(name, *words))
 
     def shell(self, name: str, script: str) -> str:
         """Output of a script on the machine."""

@@ -86,8 +86,9 @@ class Platform:
         )
         return done
 
-    def on(self, node: str, *command: str, given: str | None = None) -> str:
-        """Output of a command on a machine, over SSH as `make ssh` goes; `given` is its standard input."""
+    def on(self, node: str, *command: str, given: str | None = None, seconds: float = 60) -> str:
+        """Output of a command on a machine, over SSH as `make ssh` goes; `given` is its standard input, and `seconds`
+        is how long it may take."""
         done = subprocess.run(
             [".venv/bin/python", "-m", "stacks.shell", "--stack", STACK, node, "--", *command],
             cwd=self.folder,
@@ -96,7 +97,7 @@ class Platform:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=seconds,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.look import look
+from tests.browser.look import Page, look
 from tests.e2e.platform import Platform, leftovers, settings_of, standing
 from tests.e2e.together import PROMETHEUS, complete, replicas, some_of_all
 from tests.waiting import wait_for
@@ -31,9 +31,15 @@ def test_everything_comes_up_by_one_command_and_stays_as_it_is(platform: Platfor
 
 def test_a_person_sees_all_of_it(platform: Platform) -> None:
     password = platform.outputs("--show-secrets")["monitoring_password"]
-    seen = look(f"http://flotilla:{password}@{PROMETHEUS}/consoles/swarm.html", wait_for="hadoop-namenode")
-    assert all(name in seen.text for name in ("worker-4", "spark-worker", "mvc-database", "wordpress"))
-    assert not seen.is_blank
+
+    def whole() -> Page:
+        """What is measured comes node by node."""
+        seen = look(f"http://flotilla:{password}@{PROMETHEUS}/consoles/swarm.html", wait_for="hadoop-namenode")
+        names = ("worker-4", "spark-worker", "mvc-database", "wordpress")
+        assert [name for name in names if name not in seen.text] == [], seen.text
+        return seen
+
+    assert not wait_for("all of it", whole).is_blank
 
 
 def test_down_leaves_nothing(platform: Platform) -> None:

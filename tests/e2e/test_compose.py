@@ -48,10 +48,14 @@ def samples() -> dict[str, int]:
     return {node: int(count) for node, count in re.findall(r'"node":"([^"]+)".*?,(\d+)\]\]', found)}
 
 
-def kept(before: dict[str, int]) -> bool:
-    """Whether no sample of a node was lost."""
-    now = samples()
-    return all(now[node] >= count for node, count in before.items())
+def samples_of_all() -> dict[str, int]:
+    return wait_for("samples of three nodes", lambda: found if len(found := samples()) == 3 else {})
+
+
+def no_fewer(before: dict[str, int]) -> bool:
+    """Whether the first answer has all samples that there were; a later one would have new ones in their place."""
+    now = wait_for("InfluxDB", samples)
+    return all(now.get(node, 0) >= count for node, count in before.items())
 
 
 def services(platform: Platform) -> set[str]:
@@ -67,7 +71,7 @@ def test_both_stacks_come_up_from_their_files(platform: Platform) -> None:
 
 
 def test_the_blog_of_the_file_is_a_finished_site(platform: Platform) -> None:
-    wait_for("the site", lambda: "Flotilla from a Compose file" in page(BLOG))
+    assert "Flotilla from a Compose file" in wait_for("the site", lambda: page(BLOG))
 
 
 def test_every_node_has_its_load_in_the_series(platform: Platform) -> None:
@@ -80,20 +84,20 @@ def test_a_second_up_and_a_refresh_change_nothing(platform: Platform) -> None:
 
 
 def test_the_series_is_still_there_when_its_task_was_replaced(platform: Platform) -> None:
-    before = wait_for("samples", samples)
-    platform.on("manager-1", "docker service update --force --detach=false --quiet series_influxdb")
-    wait_for("InfluxDB with its series", lambda: kept(before))
+    before = samples_of_all()
+    platform.on("manager-1", "docker service update --force --detach=false --quiet series_influxdb", seconds=300)
+    assert no_fewer(before)
 
 
 def test_the_services_leave_by_docker_stack_deploy_with_their_data(platform: Platform) -> None:
-    before = wait_for("samples", samples)
+    before = samples_of_all()
     text = platform.make("export-stack").stdout
     file = base64.b64encode(text.encode()).decode()
     platform.on("manager-1", "docker service rm $(docker service ls -q)")
     wait_for("their names free", lambda: not platform.on("manager-1", "docker ps -q").split())
     platform.on("manager-1", f"echo {file} | base64 -d > /tmp/own.yaml && docker stack deploy -c /tmp/own.yaml own")
-    wait_for("the site", lambda: "Flotilla from a Compose file" in page(BLOG))
-    wait_for("InfluxDB with its series", lambda: kept(before))
+    assert "Flotilla from a Compose file" in wait_for("the site", lambda: page(BLOG))
+    assert no_fewer(before)
 
 
 def test_down_leaves_nothing(platform: Platform) -> None:

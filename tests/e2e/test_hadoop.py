@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing
+from tests.e2e.platform import Platform, fetch, leftovers, page, settings_of, standing
 from tests.e2e.together import hdfs
 from tests.waiting import wait_for
 
@@ -57,27 +57,37 @@ def datanodes() -> dict[str, str]:
 
 
 def in_service(number: int) -> None:
-    """Wait until just so many DataNodes are in service, as the NameNode tells."""
-    wanted = {f"hadoop-datanode-{one}" for one in range(1, number + 1)}
+    """Wait until the first so many DataNodes are in service and no other is."""
+    wanted = [f"hadoop-datanode-{n}" for n in range(1, number + 1)]
 
-    def found() -> set[str]:
-        return {name for name, state in datanodes().items() if state == "In Service"}
+    def serving() -> list[str]:
+        return sorted(name for name, state in datanodes().items() if state == "In Service")
 
-    wait_for(lambda: f"{number} DataNodes in service, not {datanodes()}", lambda: found() == wanted)
-
-
-def healthy(platform: Platform) -> None:
-    """Wait until fsck finds all copies of every block: those that were just written may be on their way."""
-
-    def report() -> str:
-        return hdfs(platform, "hdfs fsck / 2>/dev/null")
-
-    wanted = (r"is HEALTHY", r"Under-replicated blocks:\s+0 ", r"Missing blocks:\s+0\b")
-    wait_for(report, lambda: (text := report()) and all(re.search(one, text) for one in wanted))
+    wait_for(lambda: f"{number} in service: {datanodes()}", lambda: serving() == wanted)
 
 
 def cluster_id() -> str:
-    return wait_for("the NameNode", lambda: bean("NameNodeInfo"))["ClusterId"]
+    return wait_for("the cluster's id", lambda: bean("NameNodeInfo")["ClusterId"])
+
+
+def applications() -> list[dict[str, Any]]:
+    """All that YARN ever ran."""
+    return wait_for("an answer of YARN", lambda: json.loads(page(f"{RESOURCEMANAGER}/ws/v1/cluster/apps")))["apps"][
+        "app"
+    ]
+
+
+def healthy(platform: Platform) -> None:
+    """Wait until every block has all its copies: one that was just written may be on its way."""
+
+    def reported() -> bool:
+        report = hdfs(platform, "hdfs fsck / 2>/dev/null")
+        assert "is HEALTHY" in report, report
+        assert re.search(r"Under-replicated blocks:\s+0 ", report), report
+        assert re.search(r"Missing blocks:\s+0\b", report), report
+        return True
+
+    wait_for("all copies", reported)
 
 
 def checksum(platform: Platform) -> str:
@@ -94,7 +104,7 @@ def test_up_brings_hdfs_yarn_and_no_image_of_another_product(platform: Platform)
     catalog = platform.on("worker-1", "curl -fsSk https://10.75.0.5:5000/v2/_catalog")
     assert json.loads(catalog) == {"repositories": ["hadoop", "haproxy"]}
     in_service(3)
-    wait_for("no safe mode", lambda: bean("NameNodeInfo")["Safemode"] == "")
+    wait_for("the end of safe mode", lambda: bean("NameNodeInfo")["Safemode"] == "")
 
 
 def test_jobs_of_mapreduce_and_of_spark_on_yarn_are_outputs_of_the_stack(platform: Platform) -> None:
@@ -113,13 +123,15 @@ def test_jobs_of_mapreduce_and_of_spark_on_yarn_are_outputs_of_the_stack(platfor
 
 @pytest.mark.usefixtures("platform")
 def test_the_pages_show_what_ran() -> None:
-    applications = json.loads(fetch(f"{RESOURCEMANAGER}/ws/v1/cluster/apps")[1])["apps"]["app"]
-    assert sorted((one["applicationType"], one["finalStatus"]) for one in applications) == [
-        *[("MAPREDUCE", "SUCCEEDED")] * 2,
-        *[("SPARK", "SUCCEEDED")] * 2,
-    ]
-    nodes = json.loads(fetch(f"{RESOURCEMANAGER}/ws/v1/cluster/nodes?states=RUNNING")[1])["nodes"]["node"]
-    assert [(one["state"], one["availMemoryMB"]) for one in nodes] == [("RUNNING", 1216)] * 2
+    ran = [*[("MAPREDUCE", "SUCCEEDED")] * 2, *[("SPARK", "SUCCEEDED")] * 2]
+    wait_for("all four", lambda: sorted((one["applicationType"], one["finalStatus"]) for one in applications()) == ran)
+
+    def nodes() -> list[tuple[str, int]]:
+        """YARN learns a little after an application has ended that its memory is free."""
+        found = json.loads(page(f"{RESOURCEMANAGER}/ws/v1/cluster/nodes?states=RUNNING"))["nodes"]["node"]
+        return [(one["state"], one["availMemoryMB"]) for one in found]
+
+    wait_for("both nodes", lambda: nodes() == [("RUNNING", 1216)] * 2)
 
     def finished() -> list[str]:
         status, text, _ = fetch(f"{HISTORY}/ws/v1/history/mapreduce/jobs")
@@ -133,13 +145,13 @@ def test_the_pages_show_what_ran() -> None:
         return sorted(one["name"] for one in json.loads(text)) if status == 200 else []
 
     wait_for("both applications of Spark", lambda: len(names()) == 2)
-    assert "<h1>HDFS</h1>" in fetch(f"{NAMENODE}/")[1]
+    wait_for("the page of HDFS", lambda: "<h1>HDFS</h1>" in page(f"{NAMENODE}/"))
 
 
 def test_whoever_sees_the_pages_deletes_nothing_and_ends_nothing(platform: Platform) -> None:
     request = urllib.request.Request(f"{NAMENODE}/webhdfs/v1/samples?op=DELETE&recursive=true", method="DELETE")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=60)
     assert refused.value.code == 405
     assert "/samples/words.txt" in hdfs(platform, "hdfs dfs -ls /samples")
 
@@ -147,8 +159,7 @@ def test_whoever_sees_the_pages_deletes_nothing_and_ends_nothing(platform: Platf
 def test_a_second_up_and_a_refresh_change_nothing_and_run_nothing_again(platform: Platform) -> None:
     platform.make("refresh", "ARGS=--expect-no-changes")
     platform.make("up", "ARGS=--expect-no-changes")
-    applications = f"{RESOURCEMANAGER}/ws/v1/cluster/apps"
-    assert len(wait_for("YARN", lambda: json.loads(fetch(applications)[1])["apps"]["app"])) == 4
+    assert len(applications()) == 4
 
 
 def test_three_datanodes_become_five_and_three_again_without_the_loss_of_a_copy(platform: Platform) -> None:
@@ -192,7 +203,6 @@ def test_fewer_datanodes_than_copies_are_refused_in_one_sentence_and_nothing_is_
     platform.write(hadoop={"datanodes": 3})
     assert "replaced" not in platform.make("up").stdout
     in_service(3)
-    wait_for("all copies", lambda: bean("FSNamesystem").get("UnderReplicatedBlocks") == 0)
     healthy(platform)
     assert cluster_id() == cluster
     assert checksum(platform) == before

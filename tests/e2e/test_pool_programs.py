@@ -156,7 +156,7 @@ def test_a_machine_that_is_to_go_ends_its_tasks_before_it_is_let_go(pool: Pool) 
     wait_for("the service", lambda: "1/1" in pool.docker("service", "ls"))
     pool.say("Terminating:Wait")
     wait_for("the machine to go", lambda: f"{WORKER}: leaving is complete" in pool.journal(MANAGER, "flotilla-pool"))
-    assert pool.machines.asked(WORKER, "ps", "--quiet").strip() == ""
+    assert pool.machines.asked(WORKER, "info", "--format", "{{.ContainersRunning}}") == "0\n"
     assert pool.machines.asked(MANAGER, "node", "inspect", "--format", "{{.Spec.Availability}}", WORKER) == "drain\n"
 
 

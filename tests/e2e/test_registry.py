@@ -56,7 +56,7 @@ def ask(known: dict[str, Any], path: str, *, password: str | None = None, method
         request.add_header("Authorization", f"Basic {login}")
     context = ssl.create_default_context(cadata=known["registry_authority"])
     try:
-        with urllib.request.urlopen(request, context=context, timeout=10) as answer:
+        with urllib.request.urlopen(request, context=context, timeout=60) as answer:
             return answer.status, json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -117,7 +117,7 @@ def test_the_catalogue_is_empty_at_first_and_asks_for_a_password(platform: Platf
 def test_whoever_trusts_another_authority_gets_nothing(platform: Platform) -> None:
     assert platform.outputs("--show-secrets")["registry_authority"].startswith("-----BEGIN CERTIFICATE-----")
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
-        urllib.request.urlopen(f"https://{ADDRESS}/v2/", context=ssl.create_default_context(), timeout=10)
+        urllib.request.urlopen(f"https://{ADDRESS}/v2/", context=ssl.create_default_context(), timeout=60)
 
 
 def test_an_image_pushed_from_this_computer_is_in_the_catalogue(platform: Platform, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.look import look
+from tests.browser.look import Page, look
 from tests.e2e.platform import Platform, fetch, leftovers, standing
 from tests.e2e.together import HOST, PROMETHEUS, UI, asked, complete, replicas, some_of_all
 from tests.waiting import wait_for
@@ -54,9 +54,15 @@ def test_a_person_sees_nodes_and_services_in_a_browser(known: dict[str, Any], pa
         "monitoring": f"http://flotilla:{known['monitoring_password']}@{PROMETHEUS}/consoles/swarm.html",
         "ui": f"http://admin:{known['ui_password']}@{UI}/basic",
     }
-    seen = look(address[page], wait_for="mvc-database")
-    assert all(name in seen.text for name in ("manager-1", "worker-3", "registry", "monitoring-prometheus"))
-    assert not seen.is_blank
+
+    def whole() -> Page:
+        """What is measured comes node by node."""
+        seen = look(address[page], wait_for="mvc-database")
+        names = ("manager-1", "worker-3", "registry", "monitoring-prometheus")
+        assert [name for name in names if name not in seen.text] == [], seen.text
+        return seen
+
+    assert not wait_for("all of it", whole).is_blank
 
 
 def test_an_alert_fires_for_a_service_that_finds_no_node_and_ends(platform: Platform, known: dict[str, Any]) -> None:

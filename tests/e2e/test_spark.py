@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.look import look
-from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing
+from tests.e2e.platform import Platform, fetch, leftovers, page, settings_of, standing
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
@@ -65,13 +65,11 @@ def test_the_counts_are_on_the_volume_of_the_data_node(platform: Platform) -> No
 
 def test_the_masters_page_shows_workers_that_offer_what_their_limit_leaves(platform: Platform) -> None:
     """Not 1024 MB in a container of less (M118)."""
-    wait_for("the page", lambda: cluster()["aliveworkers"] == 3)
-    assert {(worker["cores"], worker["memory"]) for worker in cluster()["workers"]} == {(1, 604)}
-    status, page, _ = fetch(f"{PAGES}/")
-    assert status == 200
-    assert "Spark Master at spark://spark-master:7077" in page
-    (worker, *_) = cluster()["workers"]
-    assert "Spark Worker at" in fetch(f"{PAGES}/proxy/{worker['id']}/")[1]
+    workers = wait_for("three workers", lambda: found["workers"] if (found := cluster())["aliveworkers"] == 3 else [])
+    assert {(worker["cores"], worker["memory"]) for worker in workers} == {(1, 604)}
+    assert "Spark Master at spark://spark-master:7077" in wait_for("the page", lambda: page(f"{PAGES}/"))
+    through = f"{PAGES}/proxy/{workers[0]['id']}/"
+    assert "Spark Worker at" in wait_for("a worker's page", lambda: page(through))
 
 
 def test_the_history_server_shows_both_applications(platform: Platform) -> None:
@@ -95,7 +93,7 @@ def test_a_person_sees_both_pages_in_a_browser(platform: Platform) -> None:
 def test_a_second_up_and_a_refresh_change_nothing_and_run_nothing_again(platform: Platform) -> None:
     platform.make("refresh", "ARGS=--expect-no-changes")
     platform.make("up", "ARGS=--expect-no-changes")
-    assert len(cluster()["completedapps"]) == 2
+    assert len(wait_for("what ran", lambda: cluster()["completedapps"])) == 2
 
 
 def test_three_workers_become_six_in_one_setting(platform: Platform) -> None:
@@ -106,11 +104,16 @@ def test_three_workers_become_six_in_one_setting(platform: Platform) -> None:
 
 def test_workers_find_a_master_that_moved_by_its_name(platform: Platform) -> None:
     """The chapter tells workers the address of a task, and the next task has another (E8)."""
-    before = {worker["id"] for worker in cluster()["workers"]}
+
+    def six() -> set[str]:
+        found = cluster()
+        assert found["aliveworkers"] == 6
+        return {worker["id"] for worker in found["workers"]}
+
+    before = wait_for("six workers", six)
     platform.on("manager-1", "docker service update --force --detach spark-master")
     wait_for("another master", lambda: cluster().get("completedapps") == [])
-    wait_for("the workers at it", lambda: cluster().get("aliveworkers") == 6)
-    assert {worker["id"] for worker in cluster()["workers"]} == before, "the same workers, not started anew"
+    assert wait_for("the workers at it", six) == before, "the same workers, not started anew"
 
 
 def test_down_leaves_nothing(platform: Platform) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.browser.look import look
-from tests.e2e.platform import Platform, fetch, leftovers, settings_of, standing
+from tests.e2e.platform import Platform, leftovers, page, settings_of, standing
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.deep, pytest.mark.timeout(900)]
@@ -53,13 +53,13 @@ def visitor() -> urllib.request.OpenerDirector:
 def logged_in(platform: Platform) -> urllib.request.OpenerDirector:
     made = visitor()
     words = urllib.parse.urlencode({"user": "admin", "password": password(platform)})
-    with made.open(f"{PAGE}login", words.encode(), timeout=10) as answer:
+    with made.open(f"{PAGE}login", words.encode(), timeout=60) as answer:
         assert answer.url == PAGE
     return made
 
 
 def read(who: urllib.request.OpenerDirector, path: str = "") -> str:
-    with who.open(f"{PAGE}{path}", timeout=10) as answer:
+    with who.open(f"{PAGE}{path}", timeout=60) as answer:
         return answer.read().decode()
 
 
@@ -96,13 +96,14 @@ def test_up_brings_the_page_and_its_proxy_and_no_image_of_another_product(platfo
 
 
 def test_the_page_asks_for_the_password_and_shows_nothing_before(platform: Platform) -> None:
-    wait_for("the page", lambda: fetch(PAGE)[0] == 200)
-    form = fetch(PAGE)[1]
+    form = wait_for("the page", lambda: page(PAGE))
     assert 'type="password"' in form
     assert "manager-1" not in form
-    assert "worker" not in fetch(f"{PAGE}services/web")[1]
+    other = page(f"{PAGE}services/web")
+    assert 'type="password"' in other
+    assert "worker" not in other
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        visitor().open(f"{PAGE}login", b"user=admin&password=wrong", timeout=10)
+        visitor().open(f"{PAGE}login", b"user=admin&password=wrong", timeout=60)
 
 
 def test_the_password_is_a_secret_of_the_stack_and_nowhere_in_the_service(platform: Platform) -> None:
@@ -110,31 +111,43 @@ def test_the_password_is_a_secret_of_the_stack_and_nowhere_in_the_service(platfo
     secret = password(platform)
     assert len(secret) == 32
     assert secret not in platform.on("manager-1", "docker service inspect ui ui-socket-proxy")
-    assert secret not in inside(platform, "ui", "sh -c 'env; cat /proc/1/cmdline'")
+    words = inside(platform, "ui", "sh -c 'env; cat /proc/1/cmdline'")
+    assert "UI_PASSWORD_FILE=" in words
+    assert secret not in words
     assert not any(secret in said for said in platform.said)
 
 
 def test_the_page_says_what_docker_says(platform: Platform) -> None:
     """M52, and the nodes of it."""
-    page = read(logged_in(platform))
-    listed = platform.on("manager-1", "docker service ls --format '{{.Name}} {{.Mode}} {{.Replicas}}'")
-    assert sorted(" ".join(row[:3]) for row in rows(page, "services")) == sorted(listed.splitlines())
-    nodes = platform.on("manager-1", "docker node ls --format '{{.Hostname}} {{.Status}} {{.Availability}}'")
-    shown = [" ".join((row[0], row[2], row[3])) for row in rows(page, "nodes")]
-    assert sorted(shown) == sorted(nodes.lower().splitlines())
-    manager = rows(page, "nodes")[0]
+    who = logged_in(platform)
+
+    def the_same() -> str:
+        """The page, when nothing changed between it and Docker's answers."""
+        shown = read(who)
+        listed = platform.on("manager-1", "docker service ls --format '{{.Name}} {{.Mode}} {{.Replicas}}'")
+        assert sorted(" ".join(row[:3]) for row in rows(shown, "services")) == sorted(listed.splitlines())
+        nodes = platform.on("manager-1", "docker node ls --format '{{.Hostname}} {{.Status}} {{.Availability}}'")
+        found = [" ".join((row[0], row[2], row[3])) for row in rows(shown, "nodes")]
+        assert sorted(found) == sorted(nodes.lower().splitlines())
+        return shown
+
+    shown = wait_for("the page says what Docker says", the_same, 60)
+    manager = rows(shown, "nodes")[0]
     assert manager[:2] + manager[4:6] == ["manager-1", "manager", "leader", "10.78.0.11"]
-    assert {"web", "ui", "ui-socket-proxy", "ingress"} <= {row[0] for row in rows(page, "networks")}
-    tasks = rows(read(logged_in(platform), "services/web"), "tasks")
-    assert [row[2] for row in tasks if row[3] == "running"] == ["running", "running"]
+    assert {"web", "ui", "ui-socket-proxy", "ingress"} <= {row[0] for row in rows(shown, "networks")}
+
+    def running() -> list[str]:
+        return [row[2] for row in rows(read(who, "services/web"), "tasks") if row[3] == "running"]
+
+    wait_for("both tasks of web", lambda: running() == ["running", "running"])
 
 
 def test_a_person_sees_it_in_a_browser(platform: Platform) -> None:
     address = f"http://admin:{password(platform)}@{ADDRESS}/basic"
-    page = look(address, wait_for="ui-socket-proxy replicated 1/1", budget=2)
+    seen = look(address, wait_for="ui-socket-proxy replicated 1/1", budget=2)
     for node in ("manager-1 manager ready active leader", "worker-1 worker ready active"):
-        assert node in page.text
-    assert not page.is_blank
+        assert node in seen.text
+    assert not seen.is_blank
     form = look(PAGE, wait_for="Log in", budget=2)
     assert "manager-1" not in form.dom
 
@@ -145,9 +158,14 @@ def test_a_task_that_fails_is_shown_with_its_error(platform: Platform) -> None:
     platform.on("manager-1", f"docker service create --endpoint-mode dnsrr {words}")
     try:
         who = logged_in(platform)
-        wait_for("the error", lambda: "task: non-zero exit (7)" in read(who))
-        ((name, node, state, *_),) = [row for row in rows(read(who), "troubles") if row[0] == "broken.1"]
-        assert (name, state) == ("broken.1", "failed")
+
+        def told() -> list[str]:
+            (row,) = [row for row in rows(read(who), "troubles") if row[0] == "broken.1"]
+            assert "task: non-zero exit (7)" in " ".join(row)
+            return row
+
+        _, node, state, *_ = wait_for("the error", told)
+        assert state == "failed"
         assert "task: non-zero exit (7)" in read(who, f"nodes/{node}")
     finally:
         platform.on("manager-1", "docker service rm broken")
@@ -165,7 +183,7 @@ def test_the_proxy_lets_the_page_read_and_nobody_do_anything_else(platform: Plat
     assert said[0] == "200"
     assert [request for request, code in zip(refused, said[1:], strict=True) if code != "403"] == []
     logs = "docker service logs ui-socket-proxy 2>&1"
-    wait_for("the log", lambda: "GET /swarm HTTP/1.1" in platform.on("manager-1", logs))
+    wait_for("the proxy's word on it", lambda: "GET /swarm HTTP/1.1" in platform.on("manager-1", logs))
     # Nobody beside the page is on its overlay, and the page has no socket itself.
     assert statuses(platform, "web", f"{PROXY}/services") == ["000"]
     assert "docker.sock" not in inside(platform, "ui", "cat /proc/mounts")

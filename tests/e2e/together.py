@@ -60,6 +60,6 @@ def complete(replicas: dict[str, str]) -> bool:
 
 
 def hdfs(platform: Platform, command: str) -> str:
-    """A command in the NameNode's container."""
+    """A command in the NameNode's container; each word to HDFS starts a JVM."""
     container = "$(docker ps -q -f label=com.docker.swarm.service.name=hadoop-namenode)"
-    return platform.on("worker-1", f"docker exec {container} sh -c '{command}'")
+    return platform.on("worker-1", f"docker exec {container} sh -c '{command}'", seconds=300)
