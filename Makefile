@@ -74,7 +74,7 @@ test-all: test ## Then each product's stack file on real Docker in depth: moves,
 	@$(PY) -m pytest -m deep $(ARGS)
 
 test-fast: .venv/.dev ## The inner loop: without the slow ones
-	@$(PY) -m pytest -n 2 -m "not e2e and not slow" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not slow" $(ARGS)
 
 test-e2e: .venv/.dev docker ## Only the tests on real Docker
 	@$(MAKE) images STACK=dev && $(MAKE) images STACK=all

@@ -1,5 +1,8 @@
 """Settings of all tests: platforms on real Docker run one after the other, and so do single containers beside them."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,14 @@ settings.register_profile("flotilla", deadline=None, suppress_health_check=[Heal
 settings.load_profile("flotilla")
 
 PLATFORMS = Path(__file__).resolve().parent / "e2e"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One folder for all processes of a run, so that a graph is recorded once, whichever worker wants it first."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="graphs-")
+        os.environ["FLOTILLA_TEST_GRAPHS"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

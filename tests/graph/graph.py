@@ -3,6 +3,8 @@
 import atexit
 import base64
 import binascii
+import fcntl
+import hashlib
 import json
 import os
 import select
@@ -11,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -21,6 +23,8 @@ from tests.graph.record import SECRET, SENTINEL, SIGNATURE
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 _DEADLINE_SECONDS = 120
+SHARED_FOLDER = "FLOTILLA_TEST_GRAPHS"
+"""Variable with the folder of the graphs that the processes of a test run share; `tests/conftest.py` sets it."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +113,16 @@ class Graph:
 
 
 class RecorderServer:
-    """The recording process of this test process, started at the first graph and started anew after a failure."""
+    """A recording process, started at its first order and started anew after a failure."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="graphs-"))
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._folder = Path(tempfile.mkdtemp(prefix="recorder-"))
         atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._process: subprocess.Popen[str] | None = None
 
-    def record(self, order: dict[str, Any]) -> dict[str, Any]:
-        """The answer to an order, within the deadline."""
+    def record(self, order: dict[str, Any]) -> str:
+        """The answer to an order, as text and within the deadline."""
         answer = self._folder / "answer.json"
         process = self._process or self._start()
         assert process.stdin is not None
@@ -127,12 +132,16 @@ class RecorderServer:
         ready = select.select([process.stdout], [], [], _DEADLINE_SECONDS)[0]
         code = process.stdout.readline().strip() if ready else "no answer in time"
         if code != "0":
-            self._process = None
-            # The fork that does not answer too.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            self.close()
             raise AssertionError(f"{code}\n{self._errors.read_text()}")
-        return json.loads(answer.read_text())
+        return answer.read_text()
+
+    def close(self) -> None:
+        """End the process, and the fork that does not answer too."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
 
     def _start(self) -> "subprocess.Popen[str]":
         with self._errors.open("w") as errors:
@@ -143,7 +152,7 @@ class RecorderServer:
                 stderr=errors,
                 text=True,
                 cwd=PROJECT,
-                env={**os.environ, "PULUMI_ERROR_OUTPUT_STRING": "1"},
+                env={**os.environ, "PULUMI_ERROR_OUTPUT_STRING": "1", **self._environment},
                 start_new_session=True,
             )
         return self._process
@@ -153,29 +162,36 @@ class RecorderServer:
         return self._folder / "errors"
 
 
-_server = cache(RecorderServer)
+@cache
+def _server() -> RecorderServer:
+    return RecorderServer({})
 
 
-def record(settings: dict[str, Any], mode: str, earlier: Graph | None = None, **environment: str) -> Graph:
+def record(settings: dict[str, Any], mode: str, earlier: Graph | None = None) -> Graph:
     """Run the program in a process of its own; `mode` is `applied` or `preview`, `earlier` the update before.
 
-    With variables of the environment it is a fresh interpreter, else a fork of one that has imported everything.
+    The process is a fork of one that has imported everything. The same order of any test of the run has the same answer,
+    which is recorded once, and a graph of its own made of it.
     """
-    order = {"settings": settings, "mode": mode, "earlier": earlier.outputs if earlier else {}}
-    if not environment:
-        return Graph(_server().record(order))
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.graph.record"],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_DEADLINE_SECONDS,
-        cwd=PROJECT,
-        env={**os.environ, "PULUMI_ERROR_OUTPUT_STRING": "1", **environment},
-    )
-    assert done.returncode == 0, done.stderr
-    return Graph(json.loads(done.stdout))
+    order = json.dumps({"settings": settings, "mode": mode, "earlier": earlier.outputs if earlier else {}})
+    answer = Path(os.environ[SHARED_FOLDER]) / f"{hashlib.sha256(order.encode()).hexdigest()}.json"
+    with answer.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not answer.exists():
+            recorded = _server().record(json.loads(order))
+            answer.write_text(recorded)
+    return Graph(json.loads(answer.read_text()))
+
+
+def record_in(environment: Mapping[str, str], mode: str, *settings: dict[str, Any]) -> list[Graph]:
+    """Run the program for each of the settings, under a fresh interpreter that has these variables and serves no other."""
+    server = RecorderServer(environment)
+    try:
+        return [
+            Graph(json.loads(server.record({"settings": one, "mode": mode, "earlier": {}}))) for one in settings
+        ]
+    finally:
+        server.close()
 
 
 def plain_texts(value: Any) -> Iterator[str]:

@@ -193,6 +193,9 @@ def serve() -> None:
     # Imported by the program only for their own cloud, and then in parts.
     for name in ("aws", "openstack"):
         importlib.import_module(f"components.clouds.{name}.cloud")
+    for name in ("autoscaling", "iam", "ssm"):
+        # Lazy, and read at the first look into it.
+        vars(importlib.import_module(f"pulumi_aws.{name}"))
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -19,7 +19,7 @@ from components.clouds.cloud import MOST_MEMBERS
 from components.clouds.openstack.user_data import LONGEST_USER_DATA, fitting
 from components.plan.errors import PlanError
 from tests.graph.computed_openstack import MTU, public_address
-from tests.graph.graph import PROJECT, SECRET, Graph, Resource, leaks, record
+from tests.graph.graph import PROJECT, SECRET, Graph, Resource, leaks, record, record_in
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 STACK = "pulumi:pulumi:Stack"
@@ -416,8 +416,8 @@ CREDENTIALS = (
 
 @both_modes
 def test_the_program_sets_no_credentials_application_credentials_neither(mode: str) -> None:
-    credentials: dict[str, Any] = dict.fromkeys(CREDENTIALS, "sentinel-secret")
-    found = record({**BASE, "openstack": {"cloud": "mine", "region": "north"}}, mode, **credentials)
+    credentials = dict.fromkeys(CREDENTIALS, "sentinel-secret")
+    (found,) = record_in(credentials, mode, {**BASE, "openstack": {"cloud": "mine", "region": "north"}})
     (provider,) = found.of_type(PROVIDER)
     assert provider.inputs == {"cloud": "mine", "region": "north"}
     openstack = [resource for resource in found.resources if resource.type.startswith("openstack:")]
