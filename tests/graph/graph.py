@@ -187,9 +187,7 @@ def record_in(environment: Mapping[str, str], mode: str, *settings: dict[str, An
     """Run the program for each of the settings, under a fresh interpreter that has these variables and serves no other."""
     server = RecorderServer(environment)
     try:
-        return [
-            Graph(json.loads(server.record({"settings": one, "mode": mode, "earlier": {}}))) for one in settings
-        ]
+        return [Graph(json.loads(server.record({"settings": one, "mode": mode, "earlier": {}}))) for one in settings]
     finally:
         server.close()
 

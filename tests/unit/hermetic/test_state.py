@@ -49,33 +49,39 @@ unknown_keys = st.dictionaries(
 )
 
 
-@st.composite
-def resources(draw: st.DrawFn) -> ResourceState:
-    drawn: dict[str, Any] = {"urn": draw(names), "type": draw(names), "extra": draw(unknown_keys)}
-    strategies: dict[str, st.SearchStrategy[Any]] = {
-        "bool": st.booleans(),
-        "str": texts,
-        "list[str]": urns,
-        "dict[str, Any]": properties,
-        "dict[str, list[str]]": st.dictionaries(names, urns, max_size=2),
-        "list[dict[str, Any]]": st.lists(st.dictionaries(names, texts, max_size=1), max_size=2),
-        "list[Any]": st.lists(scalars, max_size=2),
-        "Any": values,
-    }
-    for each in dataclasses.fields(ResourceState):
-        if each.init and each.name not in drawn:
-            kind = "dict[str, list[str]]" if each.name == "custom_timeouts" else str(each.type).replace("builtins.", "")
-            kind = {"<class 'bool'>": "bool", "<class 'str'>": "str", "typing.Any": "Any"}.get(kind, kind)
-            drawn[each.name] = draw(strategies[kind.replace("typing.", "")])
-    return ResourceState(**drawn)
+BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
+    "bool": st.booleans(),
+    "str": texts,
+    "list[str]": urns,
+    "dict[str, Any]": properties,
+    "dict[str, list[str]]": st.dictionaries(names, urns, max_size=2),
+    "list[dict[str, Any]]": st.lists(st.dictionaries(names, texts, max_size=1), max_size=2),
+    "list[Any]": st.lists(scalars, max_size=2),
+    "Any": values,
+}
+BY_NAME = {
+    "urn": names,
+    "type": names,
+    "extra": unknown_keys,
+    "custom_timeouts": BY_TYPE["dict[str, list[str]]"],
+}
 
 
+def values_of(field: "dataclasses.Field[Any]") -> st.SearchStrategy[Any]:
+    """What a field of an entry may hold, by its name or else by its type."""
+    kind = field.type.__name__ if isinstance(field.type, type) and field.type in (bool, str) else str(field.type)
+    return BY_NAME[field.name] if field.name in BY_NAME else BY_TYPE[kind.replace("typing.", "")]
+
+
+resources = st.builds(
+    ResourceState, **{each.name: values_of(each) for each in dataclasses.fields(ResourceState) if each.init}
+)
 deployments = st.builds(
     Deployment,
     manifest=st.just(Manifest.now()),
     secrets_provider=st.just(PROVIDER),
-    resources=st.lists(resources(), max_size=3),
-    pending_operations=st.lists(st.builds(PendingOperation, resources(), st.sampled_from(["creating", "deleting"]))),
+    resources=st.lists(resources, max_size=3),
+    pending_operations=st.lists(st.builds(PendingOperation, resources, st.sampled_from(["creating", "deleting"]))),
     metadata=st.dictionaries(names, texts, max_size=1),
     extra=unknown_keys,
 )
