@@ -170,8 +170,8 @@ def _server() -> RecorderServer:
 def record(settings: dict[str, Any], mode: str, earlier: Graph | None = None) -> Graph:
     """Run the program in a process of its own; `mode` is `applied` or `preview`, `earlier` the update before.
 
-    The process is a fork of one that has imported everything. The same order of any test of the run has the same answer,
-    which is recorded once, and a graph of its own made of it.
+    The process is a fork of one that has imported everything. The same order of any test of the run is recorded once,
+    and each gets a graph of its own made of the answer.
     """
     order = json.dumps({"settings": settings, "mode": mode, "earlier": earlier.outputs if earlier else {}})
     answer = Path(os.environ[SHARED_FOLDER]) / f"{hashlib.sha256(order.encode()).hexdigest()}.json"
@@ -184,7 +184,7 @@ def record(settings: dict[str, Any], mode: str, earlier: Graph | None = None) ->
 
 
 def record_in(environment: Mapping[str, str], mode: str, *settings: dict[str, Any]) -> list[Graph]:
-    """Run the program for each of the settings, under a fresh interpreter that has these variables and serves no other."""
+    """Run the program for each of the settings, under a fresh interpreter that has these variables."""
     server = RecorderServer(environment)
     try:
         return [Graph(json.loads(server.record({"settings": one, "mode": mode, "earlier": {}}))) for one in settings]

@@ -135,6 +135,7 @@ INSTANCES = {
     "openstack:compute/instance:Instance",
 }
 MODES = ("applied", "preview")
+THREE_ZONES = {"aws": ["us-east-1a", "us-east-1b", "us-east-1c"], "openstack": ["az-1", "az-2", "az-3"]}
 
 STACK = "pulumi:pulumi:Stack"
 LEDGER = Path(__file__).with_name("ledger.txt")
@@ -296,9 +297,20 @@ def test_no_environment_variable_looks_like_a_password(stack: str, mode: str) ->
 
 
 @every_graph
-def test_managers_are_odd_and_first(stack: str, mode: str) -> None:
+def test_managers_are_odd(stack: str, mode: str) -> None:
     roles = [node.inputs["role"] for node in graph(stack, mode).of_type("swarm:index:Node")]
     assert roles.count("manager") % 2 == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [case(size) for size in SIZES])
+@pytest.mark.parametrize("cloud", THREE_ZONES)
+def test_no_zone_has_more_than_its_share_of_the_managers(cloud: str, size: str, mode: str) -> None:
+    found = record({**CLOUDS[cloud], **SIZES[size], cloud: {"zones": THREE_ZONES[cloud]}}, mode)
+    managers = [node for node in found.of_type("swarm:index:Node") if node.inputs["role"] == "manager"]
+    shares = Counter(node.inputs["labels"]["zone"] for node in managers)
+    assert set(shares) == set(THREE_ZONES[cloud])
+    assert max(shares.values()) - min(shares.values()) <= 1
 
 
 @local_graphs
