@@ -216,6 +216,9 @@ def test_the_first_preview_registers_the_same_resources_as_the_update(stack: str
 def test_everything_in_the_swarm_reaches_the_cluster_and_goes_away_with_it(stack: str, mode: str) -> None:
     found = graph(stack, mode)
     (cluster,) = found.of_type("swarm:index:Cluster")
+    assert {service.urn for service in found.of_type("docker:index/service:Service")} <= {
+        r.urn for r in in_swarm(found)
+    }
     for resource in in_swarm(found):
         assert cluster.urn in found.reachable(resource.urn), resource.name
         assert resource.deleted_with == cluster.urn, resource.name
