@@ -17,6 +17,7 @@ NAMES = ("aws", "openstack", "hundred-workers", "worker-pool")
 
 def main() -> None:
     """Print a line for each stack file."""
+    (PROJECT / ".flotilla").mkdir(exist_ok=True)
     say(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
     say(f"{'stack':<18} {'resources':>10} {'seconds':>8} {'spread':>13}   (wall, median of {RUNS})")
     for name in sys.argv[1:] or NAMES:

@@ -105,10 +105,10 @@ def openstack_bill(settings: Settings, plan: Plan, rented: RentedPlan) -> Bill:
 
 
 def _aws_lines(settings: Settings, plan: Plan, rented: RentedPlan, prices: PriceTable) -> Iterator[Line]:
-    for kind, number in _machines(settings, rented):
+    for kind, number in _machines(settings, plan, rented):
         name = rented.types[kind].name
         yield Line(part=_PARTS[kind], what=name, number=number, each=prices.machine(name))
-    for kind, number in _machines(settings, rented):
+    for kind, number in _machines(settings, plan, rented):
         disk = EbsVolume(type="gp3", size_gib=rented.root_disk_gib[kind])
         yield Line(part=f"{_PARTS[kind]}: root disk", what=_described(disk), number=number, each=prices.volume(disk))
     for spec in plan.volumes:
@@ -120,7 +120,7 @@ def _aws_lines(settings: Settings, plan: Plan, rented: RentedPlan, prices: Price
     numbers: tuple[tuple[Hourly, int], ...] = (
         ("NAT gateway", gateways),
         ("network load balancer", balancers),
-        ("public IPv4 address", _public_machines(settings, rented) + gateways + balancers * len(rented.zones)),
+        ("public IPv4 address", _public_machines(settings, plan, rented) + gateways + balancers * len(rented.zones)),
     )
     for what, number in numbers:
         if number:
@@ -129,10 +129,10 @@ def _aws_lines(settings: Settings, plan: Plan, rented: RentedPlan, prices: Price
 
 def _openstack_lines(settings: Settings, plan: Plan, rented: RentedPlan) -> Iterator[Line]:
     boot = settings.openstack.boot_volume
-    for kind, number in _machines(settings, rented):
+    for kind, number in _machines(settings, plan, rented):
         yield Line(part=_PARTS[kind], what=f"flavour {rented.types[kind].name}", number=number)
     if boot is not None:
-        for kind, number in _machines(settings, rented):
+        for kind, number in _machines(settings, plan, rented):
             what = f"volume of {rented.boot_volume_gib} GiB, {_volume_type(boot.type)}"
             yield Line(part=f"{_PARTS[kind]}: root disk", what=what, number=number)
     for spec in plan.volumes:
@@ -142,19 +142,18 @@ def _openstack_lines(settings: Settings, plan: Plan, rented: RentedPlan) -> Iter
     if balancers:
         yield Line(part="network", what="load balancer (Octavia)", number=balancers)
     yield Line(part="network", what="router", number=1)
-    addresses = _public_machines(settings, rented) + balancers
+    addresses = _public_machines(settings, plan, rented) + balancers
     if addresses:
         yield Line(part="network", what="floating IP", number=addresses)
 
 
-def _machines(settings: Settings, rented: RentedPlan) -> Iterator[tuple[MachineKind, int]]:
-    """Those of a pool are counted as many as there are to begin with; nothing is in front of no published port."""
-    balancer = int("balancer" in rented.types and bool(published_ports(settings)))
+def _machines(settings: Settings, plan: Plan, rented: RentedPlan) -> Iterator[tuple[MachineKind, int]]:
+    """Those of a pool are counted as many as there are to begin with."""
     numbers: dict[MachineKind, int] = {
         "manager": settings.managers.count,
         "worker": settings.workers.count,
         "bastion": int("bastion" in rented.types),
-        "balancer": balancer,
+        "balancer": int("balancer" in rented.types and _is_balanced(settings, plan)),
     }
     for kind, number in numbers.items():
         if number:
@@ -166,16 +165,21 @@ def _gateways(rented: RentedPlan) -> int:
 
 
 def _balancers(settings: Settings, plan: Plan) -> int:
-    """A managed one has nothing to do where no port is published."""
+    """Those that the cloud itself manages."""
     managed = plan.rented is not None and plan.rented.balancer == "managed"
-    return 1 if managed and (published_ports(settings) or balanced_ports(plan.composed)) else 0
+    return int(managed and _is_balanced(settings, plan))
 
 
-def _public_machines(settings: Settings, rented: RentedPlan) -> int:
+def _is_balanced(settings: Settings, plan: Plan) -> bool:
+    """Nothing is in front of no published port."""
+    return bool(published_ports(settings) or balanced_ports(plan.composed))
+
+
+def _public_machines(settings: Settings, plan: Plan, rented: RentedPlan) -> int:
     """Machines with a public address of their own."""
     nodes = rented.subnets == "public" or rented.access == "direct"
     public = {"bastion", "balancer", *(("manager", "worker") if nodes else ())}
-    return sum(number for kind, number in _machines(settings, rented) if kind in public)
+    return sum(number for kind, number in _machines(settings, plan, rented) if kind in public)
 
 
 def _ebs(spec: VolumeSpec) -> EbsVolume:

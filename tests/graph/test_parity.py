@@ -10,13 +10,14 @@ from components.plan.ports import Rule
 from stacks.load import parse_settings
 from stacks.plan import make_plan
 from tests.graph.graph import Graph, Resource, record
-from tests.graph.test_invariants import CLOUDS, DEV, DIRECT, HAPROXY, PRODUCTION
+from tests.graph.test_invariants import CLOUDS, DEV, DIRECT, HAPROXY, HUNDRED, PRODUCTION
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "dev": DEV,
     "production": {**PRODUCTION, "storage": {"flocker_control": True}},
     "direct": DIRECT,
     "haproxy": HAPROXY,
+    "hundred": HUNDRED,
 }
 AWS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 OPENSTACK_RULE = "openstack:networking/secGroupRule:SecGroupRule"
@@ -54,8 +55,8 @@ THE_SAME = ("swarm:", "docker:", "random:")
 
 
 @cache
-def graph(cloud: str, variant: str) -> Graph:
-    return record({**CLOUDS[cloud], **VARIANTS[variant]}, "applied")
+def graph(cloud: str, variant: str, mode: str = "applied") -> Graph:
+    return record({**CLOUDS[cloud], **VARIANTS[variant]}, mode)
 
 
 def role(resource: Resource) -> tuple[str, str] | None:
@@ -168,6 +169,20 @@ def test_swarm_ports_open_to_the_swarms_own_groups_alone(cloud: str, variant: st
         if inside & swarm_ports or protocol == "esp":
             assert source in ("nodes", "manager", "worker"), (protocol, first, last, source)
             assert target in ("nodes", "manager", "worker")
+
+
+@every_variant
+@pytest.mark.parametrize("cloud", ["aws", "openstack"])
+def test_the_first_preview_shows_whoever_reads_it_the_same_openings(cloud: str, variant: str) -> None:
+    """Groups have no ids yet: a source that is no network is one of them."""
+
+    def shown(mode: str) -> set[tuple[str, int, int, str]]:
+        return {
+            (protocol, first, last, source if "/" in source else "a group")
+            for protocol, first, last, source, _ in rendered(cloud, graph(cloud, variant, mode))
+        }
+
+    assert shown("preview") == shown("applied")
 
 
 @every_variant

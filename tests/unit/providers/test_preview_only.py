@@ -329,13 +329,14 @@ def test_a_change_of_a_type_without_record_is_said_to_be_a_guess(cloud: Any) -> 
 
 
 # -- functions
-def test_a_public_parameter_is_answered_with_a_warning(cloud: Any) -> None:
+@pytest.mark.parametrize("parameter", [PARAMETER, "/team/images/debian"])
+def test_a_parameter_is_answered_with_a_warning(cloud: Any, parameter: str) -> None:
     stand_in = cloud("aws", region="eu-central-1")
-    result = stand_in.invoke(GET_PARAMETER, {"name": PARAMETER})
+    result = stand_in.invoke(GET_PARAMETER, {"name": parameter})
     assert (result["insecureValue"], result["value"]) == (AMI, secret(AMI))
-    assert result["arn"] == f"arn:aws:ssm:eu-central-1::parameter{PARAMETER}"
+    assert result["arn"] == f"arn:aws:ssm:eu-central-1::parameter{parameter}"
     assert stand_in.warnings == [
-        f"the image behind {PARAMETER} is answered from data recorded on {answers('aws').recorded}, not by AWS: "
+        f"the image behind {parameter} is answered from data recorded on {answers('aws').recorded}, not by AWS: "
         f"{AMI} is only an example"
     ]
 
@@ -363,7 +364,7 @@ def test_networks_and_images_are_answered_with_a_warning(cloud: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "function", "arguments", "said"),
     [
-        ("aws", GET_PARAMETER, {"name": "/own/parameter"}, "getParameter (name: /own/parameter)"),
+        ("aws", GET_PARAMETER, {"name": "/own", "withFuture": True}, "getParameter (name: /own, withFuture: True)"),
         ("aws", GET_ZONES, {"region": "mars-1"}, "getAvailabilityZones (region: mars-1)"),
         ("aws", GET_ZONES, {"region": "us-east-1", "allAvailabilityZones": True}, "allAvailabilityZones: True"),
         ("aws", "aws:index/getCallerIdentity:getCallerIdentity", {}, "getCallerIdentity ()"),

@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 
 from components.plan.prices import PRICE_TABLES, PRICES_2016, PRICES_2026, PriceTable
+from stacks.composed import load_composed
 from stacks.cost import Bill, aws_bill, openstack_bill, show
 from stacks.load import PROJECT_FOLDER, parse_settings
 from stacks.plan import make_plan
 from tests.graph.graph import Graph, record
-from tests.graph.test_invariants import STACKS
+from tests.graph.test_invariants import CLOUDS, HAPROXY, NOTHING, STACKS
 
 RENTED = [name for name in STACKS if name.startswith(("aws", "openstack")) and "hundred" not in name]
 
@@ -27,6 +28,23 @@ LAB: dict[str, Any] = {
     "ssh": {"access": "bastion", "admin_networks": ["203.0.113.0/24"]},
     "registry": {"address": "registry.example.com"},
     "services": {"wordpress": None},
+}
+COMPOSED: dict[str, dict[str, Any]] = {
+    f"{cloud} haproxy in front of a Compose file alone": {
+        **CLOUDS[cloud],
+        **HAPROXY,
+        "services": NOTHING,
+        "volumes": {"blog": {"node": "worker-1"}},
+        "compose": {
+            "blog": {
+                "file": "examples/compose/blog.yaml",
+                "images": {"mysql:5.6": "mariadb", "wordpress:latest": "wordpress"},
+                "volumes": {"data": "blog"},
+                "generated": ["db_password", "root_password", "admin_password", "salt"],
+            }
+        },
+    }
+    for cloud in ("aws", "openstack")
 }
 PRIVATE = {"access": "session"}
 PUBLIC = {"access": "direct", "admin_networks": ["203.0.113.0/24"]}
@@ -253,10 +271,11 @@ def on_openstack(found: Graph) -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stack", RENTED)
+@pytest.mark.parametrize("stack", [*RENTED, *COMPOSED])
 def test_what_is_counted_is_what_the_program_registers(stack: str) -> None:
-    parsed = parse_settings(STACKS[stack])
-    plan = make_plan("dev", parsed)
+    settings = {**STACKS, **COMPOSED}[stack]
+    parsed = parse_settings(settings)
+    plan = make_plan("dev", parsed, load_composed(parsed, PROJECT_FOLDER))
     assert plan.rented is not None
     aws = stack.startswith("aws")
     counted = (
@@ -268,7 +287,7 @@ def test_what_is_counted_is_what_the_program_registers(stack: str) -> None:
         "volumes": sum(line.number for line in counted if line.part.startswith("volume ")),
         **{line.what: line.number for line in counted if line.part == "network"},
     }
-    graph = record(STACKS[stack], "preview")
+    graph = record(settings, "preview")
     registered = on_aws(graph) if aws else on_openstack(graph)
     assert {what: number for what, number in registered.items() if number or what in expected} == expected
 
