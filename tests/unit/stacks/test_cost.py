@@ -15,7 +15,7 @@ from stacks.cost import Bill, aws_bill, openstack_bill, show
 from stacks.load import PROJECT_FOLDER, parse_settings
 from stacks.plan import make_plan
 from tests.graph.graph import Graph, record
-from tests.graph.test_invariants import CLOUDS, HAPROXY, NOTHING, STACKS
+from tests.graph.test_invariants import CLOUDS, COMPOSE, HAPROXY, NOTHING, STACKS
 
 RENTED = [name for name in STACKS if name.startswith(("aws", "openstack")) and "hundred" not in name]
 
@@ -30,20 +30,7 @@ LAB: dict[str, Any] = {
     "services": {"wordpress": None},
 }
 COMPOSED: dict[str, dict[str, Any]] = {
-    f"{cloud} haproxy in front of a Compose file alone": {
-        **CLOUDS[cloud],
-        **HAPROXY,
-        "services": NOTHING,
-        "volumes": {"blog": {"node": "worker-1"}},
-        "compose": {
-            "blog": {
-                "file": "examples/compose/blog.yaml",
-                "images": {"mysql:5.6": "mariadb", "wordpress:latest": "wordpress"},
-                "volumes": {"data": "blog"},
-                "generated": ["db_password", "root_password", "admin_password", "salt"],
-            }
-        },
-    }
+    f"{cloud} haproxy in front of a Compose file alone": {**CLOUDS[cloud], **HAPROXY, **COMPOSE, "services": NOTHING}
     for cloud in ("aws", "openstack")
 }
 PRIVATE = {"access": "session"}
